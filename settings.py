@@ -1,0 +1,110 @@
+"""Every setting of the service, read once from the environment (and `.env`) and injected by the composition roots.
+
+Names follow the predecessors' deployment guide. Outside development, missing or default secrets are all
+listed in one `SettingsError`; secrets never appear in a representation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["development", "test", "production"]
+
+
+class SettingsError(Exception):
+    """The settings do not allow a safe start; the message lists every reason."""
+
+
+class Settings(BaseSettings):
+    """The service's configuration. Durations are seconds, sizes are counts unless a name says otherwise."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    environment: Environment = Field("production", description="development and test relax the secret checks")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    allowed_origins: str = Field("", description="comma-separated CORS origins; no wildcard in production")
+    public_base_url: str = Field("http://localhost:8000", description="used in every URL we hand out")
+
+    database_url: str = Field("", description="postgresql+asyncpg://user:password@host:5432/database")
+    db_pool_size: int = Field(5, ge=1, le=20)
+    db_max_overflow: int = Field(5, ge=0, le=20)
+    redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
+
+    catalog_url: SecretStr = Field(SecretStr(""), description="any SQLAlchemy URL; else built from MYSQL_*")
+    mysql_host: str = ""
+    mysql_port: int = Field(3306, ge=1, le=65535)
+    mysql_user: str = ""
+    mysql_password: SecretStr = SecretStr("")
+    mysql_database: str = ""
+    catalog_ttl_seconds: int = Field(3600, ge=1, description="age at which the mapping snapshot is read anew")
+
+    temporal_address: str = "localhost:7233"
+    temporal_namespace: str = "default"
+    temporal_ui_url: str = Field("", description="base address of the Temporal Web UI, for links")
+
+    fernet_key: SecretStr = Field(SecretStr(""), description="comma-separated Fernet keys, the first encrypts")
+    jwt_public_key: SecretStr = Field(SecretStr(""), description="PEM or its bare base64 body")
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_leeway_seconds: int = Field(30, ge=0, le=120)
+
+    aws_ssm_enabled: bool = False
+    aws_region: str = "eu-south-1"
+    jwt_public_key_ssm_path: str = "/prod/ebartex/jwt_public_key"
+    fernet_key_ssm_path: str = "/prod/ebartex/fernet_key"
+
+    cardtrader_api_base_url: str = "https://api.cardtrader.com/api/v2"
+    export_timeout_seconds: float = Field(180.0, gt=0, description="read timeout of GET /products/export")
+    rate_limit_requests: int = Field(200, ge=10)
+    rate_limit_window_seconds: float = Field(10.0, gt=0)
+    rate_limit_burst: int = Field(3, ge=1, description="the rate follows: burst + window x rate = requests")
+
+    bulk_chunk_size: int = Field(5000, ge=1, le=20000)
+    bulk_window: int = Field(8, ge=1, le=100, description="chunk activities in flight per sync")
+    bulk_chunks_per_run: int = Field(400, ge=1, le=1000, description="chunks before the workflow continues as new")
+    staging_dir: Path = Field(Path(".devstack/staging"), description="where exports are written while staged")
+
+    worker_high_priority_slots: int = Field(8, ge=1)
+    worker_bulk_sync_slots: int = Field(2, ge=1)
+    worker_default_slots: int = Field(4, ge=1)
+    worker_grace_seconds: float = Field(25.0, ge=0, description="below the orchestrator's kill timeout")
+    worker_metrics_bind: str = Field("", description="host:port of the worker's Prometheus endpoint")
+
+    @property
+    def is_development(self) -> bool:
+        """True where test conveniences may exist."""
+        return self.environment in ("development", "test")
+
+    @property
+    def catalog_dsn(self) -> str:
+        """SQLAlchemy URL of the catalogue, "" when none is configured."""
+        if url := self.catalog_url.get_secret_value():
+            return url
+        if not self.mysql_host:
+            return ""
+        user, password = quote(self.mysql_user, safe=""), quote(self.mysql_password.get_secret_value(), safe="")
+        return f"mysql+pymysql://{user}:{password}@{self.mysql_host}:{self.mysql_port}/{self.mysql_database}"
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_start(self) -> Self:
+        if not self.is_development and (problems := self.problems()):
+            raise SettingsError("Refusing to start: " + "; ".join(problems))
+        return self
+
+    def problems(self) -> list[str]:
+        """Everything that would make a start unsafe, one sentence each."""
+        checks = (
+            (not self.database_url.startswith("postgresql+asyncpg://"), "DATABASE_URL must be postgresql+asyncpg://"),
+            (not self.catalog_dsn, "CATALOG_URL or MYSQL_HOST is missing"),
+            (not self.aws_ssm_enabled and not self.fernet_key.get_secret_value(), "FERNET_KEY is missing"),
+            (not self.aws_ssm_enabled and not self.jwt_public_key.get_secret_value(), "JWT_PUBLIC_KEY is missing"),
+            ("*" in self.allowed_origins, "ALLOWED_ORIGINS may not be a wildcard"),
+            (self.rate_limit_burst >= self.rate_limit_requests, "RATE_LIMIT_BURST must be below RATE_LIMIT_REQUESTS"),
+        )
+        return [text for failed, text in checks if failed]
