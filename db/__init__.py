@@ -1,0 +1,1 @@
+"""PostgreSQL: table definitions, one query module per aggregate, sessions and migrations."""

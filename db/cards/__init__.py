@@ -1,0 +1,1 @@
+"""State of the `cards` context: sellers, their stock, operations, staged exports."""

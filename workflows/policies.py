@@ -1,0 +1,66 @@
+"""Named timeouts and retry presets: every activity call states one (reference: temporal.md 1.5, 1.6).
+
+Rate-limit waits arrive as failures carrying `next_retry_delay`; each still consumes an attempt, so attempts
+are unlimited and the schedule-to-close budget bounds the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+
+@dataclass(frozen=True)
+class ActivityPolicy:
+    """How long one attempt and all attempts together may take, and which errors end them at once."""
+
+    start_to_close: timedelta
+    schedule_to_close: timedelta
+    heartbeat: timedelta | None
+    retry: RetryPolicy
+
+
+def _retry(*final: str, first: float = 0.5, most: float = 30) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=first),
+        maximum_interval=timedelta(seconds=most),
+        maximum_attempts=0,
+        non_retryable_error_types=list(final),
+    )
+
+
+LINK_ERRORS = ("AccountNotLinked", "TokenRejected", "AccessDenied")
+FENCE_ERRORS = ("OperationClosed",)
+
+DATABASE = ActivityPolicy(
+    start_to_close=timedelta(seconds=30),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=None,
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS),
+)
+STAGE_EXPORT = ActivityPolicy(
+    start_to_close=timedelta(hours=2),
+    schedule_to_close=timedelta(hours=12),
+    heartbeat=timedelta(seconds=60),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, "ExportRejected", "ExportTooSlow", first=1, most=60),
+)
+APPLY_CHUNK = ActivityPolicy(
+    start_to_close=timedelta(minutes=2),
+    schedule_to_close=timedelta(minutes=30),
+    heartbeat=None,
+    retry=_retry(*FENCE_ERRORS, "ChunkUnreadable"),
+)
+REREAD = ActivityPolicy(
+    start_to_close=timedelta(minutes=30),
+    schedule_to_close=timedelta(hours=2),
+    heartbeat=timedelta(seconds=60),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
+)
+FINISH = ActivityPolicy(
+    start_to_close=timedelta(minutes=10),
+    schedule_to_close=timedelta(hours=2),
+    heartbeat=None,
+    retry=_retry(*FENCE_ERRORS),
+)
