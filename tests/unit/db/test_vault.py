@@ -1,0 +1,38 @@
+"""The vault: rotation, and no secret in an error."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from db.vault import KeyUnusable, SecretUnreadable, Vault
+
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+def test_round_trip_of_text_and_bytes() -> None:
+    vault = Vault([NEW])
+    assert vault.decrypt(vault.encrypt("segreto è")) == "segreto è"
+    assert vault.decrypt_bytes(vault.encrypt_bytes(b"\x00\xff")) == b"\x00\xff"
+
+
+def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
+    both = Vault.from_setting(f"{NEW}, {OLD},")
+    assert both.decrypt(Vault([OLD]).encrypt("x")) == "x"
+    assert Vault([NEW]).decrypt(both.encrypt("x")) == "x"
+    with pytest.raises(SecretUnreadable):
+        Vault([OLD]).decrypt(both.encrypt("x"))
+
+
+@pytest.mark.parametrize("token", ["", "not a token", "gAAAAA=="])
+def test_a_foreign_value_is_unreadable(token: str) -> None:
+    with pytest.raises(SecretUnreadable, match="No configured key"):
+        Vault([NEW]).decrypt(token)
+
+
+@pytest.mark.parametrize("keys", [[], ["tooshort"], [NEW, "%%%"]])
+def test_an_unusable_key_is_refused_without_being_quoted(keys: list[str]) -> None:
+    with pytest.raises(KeyUnusable) as caught:
+        Vault(keys)
+    assert caught.value.__suppress_context__
+    assert not any(key in str(caught.value) for key in keys)
