@@ -1,0 +1,99 @@
+"""MariaDB for the catalogue, where the system's package is installed; no wheel carries it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pymysql
+
+from devstack.errors import MissingServerError
+from devstack.ports import LOOPBACK, free_port
+from devstack.process import Command, ManagedProcess, run_to_end
+
+USER = "brx"
+DATABASE = "catalog"
+_GRANTS = f"""CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS '{USER}'@'{LOOPBACK}';
+GRANT ALL ON *.* TO '{USER}'@'{LOOPBACK}';
+"""
+
+
+@dataclass(slots=True)
+class MariadbServer:
+    """One server on loopback with the password-less user `brx` and the database `catalog`."""
+
+    data_dir: Path
+    run_dir: Path
+    port: int | None = None
+    durable: bool = True
+    _process: ManagedProcess | None = field(default=None, init=False)
+
+    def start(self) -> str:
+        """Start, create what is missing, and return the catalogue's URL.
+
+        Raises:
+            MissingServerError: no system package is installed.
+            NotReadyError: the installation or the server failed.
+        """
+        program = mariadb_program()
+        if program is None:
+            raise MissingServerError("MariaDB", "Install the system package mariadb-server, or give CATALOG_URL.")
+        self.port = self.port or free_port()
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        if not (self.data_dir / "mysql").is_dir():
+            run_to_end(self._installation(program))
+        self._process = ManagedProcess.start(self._service(program))
+        self._process.wait_ready(partial(_answers, self.port))
+        return f"mysql+pymysql://{USER}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    def stop(self) -> None:
+        """Shut down in order."""
+        if self._process is not None:
+            self._process.stop()
+
+    def _installation(self, program: str) -> Command:
+        installer = _find("mariadb-install-db", "mysql_install_db")
+        if installer is None:
+            raise MissingServerError("mariadb-install-db", f"It belongs beside {program}: reinstall mariadb-server.")
+        options = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        return Command("mariadb-install", [installer, *self._common(), *options], self.run_dir)
+
+    def _service(self, program: str) -> Command:
+        grants = self.run_dir.absolute() / "mariadb-grants.sql"
+        grants.write_text(_GRANTS)
+        network = (f"--port={self.port}", f"--bind-address={LOOPBACK}", "--skip-name-resolve")
+        files = (f"--init-file={grants}", f"--socket={_socket_path(self.data_dir)}", f"--pid-file={grants}.pid")
+        speed = () if self.durable else ("--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
+        return Command("mariadb", [program, *self._common(), *network, *files, *speed], self.run_dir)
+
+    def _common(self) -> tuple[str, ...]:
+        user = ("--user=root",) if os.geteuid() == 0 else ()
+        return ("--no-defaults", f"--datadir={self.data_dir.absolute()}", *user)
+
+
+def mariadb_program() -> str | None:
+    """Path of the installed server, or None."""
+    return _find("mariadbd", "mysqld")
+
+
+def _find(*names: str) -> str | None:
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"))
+    return next((found for name in names if (found := shutil.which(name, path=path))), None)
+
+
+def _socket_path(data_dir: Path) -> str:
+    """A short one: a Unix socket's path may have about 100 characters, a data directory's may have more."""
+    return str(Path(tempfile.gettempdir()) / f"brx-{os.getuid()}-{data_dir.absolute().stat().st_ino}.sock")
+
+
+def _answers(port: int) -> bool:
+    try:
+        pymysql.connect(host=LOOPBACK, port=port, user=USER, database=DATABASE, connect_timeout=2).close()
+    except pymysql.MySQLError:
+        return False
+    return True
