@@ -40,10 +40,11 @@ class Orders(TypedDict):
 
 def main(orders: Orders) -> int:
     """Run the server until it ends or our input does; its exit code is ours."""
-    guardian = os.getpid()
+    guardian, log = os.getpid(), os.open(orders["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     server = os.fork()
     if server == 0:
-        _become_server(orders, guardian)
+        _become_server(orders, guardian, log)
+    os.close(log)
     _announce(server, orders["pid_file"])
     threading.Thread(target=_stop_with_owner, args=(server, orders), daemon=True).start()
     _, status = os.waitpid(server, 0)
@@ -90,10 +91,10 @@ def _remove(path: str) -> None:
         return
 
 
-def _become_server(orders: Orders, guardian: int) -> NoReturn:
+def _become_server(orders: Orders, guardian: int, log: int) -> NoReturn:
     try:
         os.setsid()
-        _redirect(orders["log"])
+        _redirect(log)
         _assume(orders["identity"])
         # After the change of identity, which clears the setting; the owner may have gone meanwhile.
         _die_with_parent(guardian)
@@ -103,11 +104,10 @@ def _become_server(orders: Orders, guardian: int) -> NoReturn:
     os._exit(_CANNOT_EXECUTE)
 
 
-def _redirect(log: str) -> None:
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def _redirect(log: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
 
 
 def _libc_call(name: str, *arguments: object) -> None:
