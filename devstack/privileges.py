@@ -34,7 +34,7 @@ def choose_identity(program: Path, run_dir: Path) -> str:
     if os.geteuid() != 0:
         return SAME
     for identity in (NAMESPACE, NOBODY):
-        if _works(identity, program, run_dir):
+        if works(identity, program, run_dir):
             return identity
     raise DevStackError(
         f"{program.name} refuses to run as root and this machine allows neither user namespaces nor a change "
@@ -54,7 +54,8 @@ def own(directory: Path, identity: str) -> None:
         os.chown(path, uid, uid, follow_symlinks=False)
 
 
-def _works(identity: str, program: Path, run_dir: Path) -> bool:
+def works(identity: str, program: Path, run_dir: Path) -> bool:
+    """True when the identity can write `run_dir` and run the program."""
     script = 'test -w "$0" && exec "$1" --version'
     argv: Sequence[str] = ("/bin/sh", "-c", script, str(run_dir), str(program))
     try:

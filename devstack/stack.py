@@ -129,7 +129,8 @@ class DevStack:
         self._urls.setdefault("CATALOG_URL", f"sqlite:///{self.data_dir.absolute() / 'catalog.db'}")
         urls = _at_once(server.start for server in self._servers.values())
         self._urls |= {VARIABLES[name]: url for name, url in zip(self._servers, urls, strict=True)}
-        self._urls["TEMPORAL_UI_URL"] = self._temporal_ui_url()
+        if ui_url := self._temporal_ui_url():
+            self._urls["TEMPORAL_UI_URL"] = ui_url
 
     def _is_ours(self, name: Service) -> bool:
         given = VARIABLES[name] in self._urls

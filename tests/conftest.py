@@ -3,6 +3,7 @@
 - `stack` the embedded servers; `DATABASE_URL`, `REDIS_URL`, `TEMPORAL_ADDRESS` in the environment replace them
 - `database_url` a database of its own for each test, copied from one migrated template; `module_database_url`
   one for the whole module
+- `mysql_url` MariaDB, where the system's package is installed; the tests are skipped elsewhere
 - `redis_url` the same server for all, emptied before each test
 - `temporal_client` with the pydantic converter; `task_queue` a queue no other test uses
 """
@@ -18,6 +19,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import DevStack, create_database, drop_database
+from devstack.mariadb import mariadb_program
 from tests.helpers.migrations import migrate
 
 _TEMPLATE = "migrated_template"
@@ -67,6 +69,15 @@ async def empty_database_url(admin_url: str) -> AsyncIterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield await create_database(admin_url, name)
     await drop_database(admin_url, name)
+
+
+@pytest.fixture(scope="session")
+def mysql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database `catalog` of a real MariaDB, the same one for the whole session."""
+    if mariadb_program() is None:
+        pytest.skip("MariaDB is not installed (apt-get install mariadb-server-core mariadb-client-core)")
+    with DevStack(tmp_path_factory.mktemp("mariadb"), services={"mariadb"}, durable=False) as running:
+        yield running.env()["CATALOG_URL"]
 
 
 @pytest.fixture
