@@ -1,0 +1,83 @@
+-- GCRA with reservations. All times are integer microseconds of the server's clock.
+--
+-- KEYS[1]  "<tat> <bulk_due>"
+--   tat       theoretical arrival time: when the bucket would be full again, less the burst
+--   bulk_due  when the bulk class is next owed a slot whatever the interactive load
+-- ARGV     class (interactive | bulk | penalise), interval, burst, horizon, bulk_every, ttl, block
+--   horizon     how many intervals ahead a slot may be reserved
+--   bulk_every  bulk owns at least one slot in so many (0: none)
+--   block       penalise only: how long nobody may go on
+--
+-- Answer {1, wait until the reserved slot} or {0, wait before asking again; nothing is reserved}.
+--
+-- Every slot lies in [tat - tolerance, tat] and moves tat by one interval, so n slots span at least
+-- (n - 1) * interval - tolerance: a closed window W holds at most floor(W / interval) + burst of them.
+
+local class = ARGV[1]
+local interval, burst, horizon = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local bulk_every, ttl, block = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local tolerance = (burst - 1) * interval
+local ahead = horizon * interval
+local share = bulk_every * interval
+-- The furthest tat that reservations can reach (see `owed` below).
+local reach = tolerance + ahead + 2 * interval
+
+local tat, bulk_due
+local state = redis.call('GET', KEYS[1])
+if state then
+  local a, b = string.match(state, '^(%d+) (%d+)$')
+  -- A server clock that stepped back must not block the bucket for the size of the step.
+  tat, bulk_due = math.min(tonumber(a), now + reach + 60000000), math.min(tonumber(b), now + share)
+else
+  -- New, or lost: what a lost bucket promised is not known, so its furthest promise is assumed, and after
+  -- it there is one token.
+  tat, bulk_due = now + reach, now
+end
+
+local function store()
+  local left = math.ceil((ttl + math.max(tat - now, 0)) / 1000)
+  redis.call('SET', KEYS[1], string.format('%.0f %.0f', tat, bulk_due), 'PX', string.format('%.0f', left))
+end
+
+local function grant(slot)
+  tat = math.max(tat, now) + interval
+  store()
+  return {1, slot - now}
+end
+
+local early = math.max(now, tat - tolerance)
+
+if class == 'penalise' then
+  tat = math.max(tat, now + block + tolerance)
+  store()
+  return {1, block}
+end
+
+if class == 'interactive' then
+  if early <= now + ahead then return grant(early) end
+  store()
+  return {0, early - now - ahead}
+end
+
+-- Bulk does not use the burst: that is the reserve of the interactive class.
+if tat <= now + ahead then
+  bulk_due = now + share
+  return grant(math.max(now, tat))
+end
+local wait = tat - now - ahead
+if bulk_every > 0 then
+  -- One more slot than interactive calls may reserve, so that a flood of these cannot keep bulk out.
+  local owed = math.max(bulk_due, early - ahead - interval)
+  if owed <= now then
+    -- Credit is kept for a few missed turns, because the asker polls and so comes late.
+    bulk_due = math.max(bulk_due, now - 4 * share) + share
+    return grant(early)
+  end
+  wait = math.min(wait, owed - now)
+end
+store()
+return {0, wait}
