@@ -1,0 +1,40 @@
+# Everything a developer types; `make help` lists it. Needs Python 3.11 to 3.13 and make, nothing else.
+# Paths are relative and programs run as `python -m`, so a directory with spaces in its name does no harm.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+LOCK := requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock example clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: ## create .venv from requirements.lock (done by every target that needs it)
+	@sh .ci/install "$(VENV)" $(LOCK)
+
+demo: install ## start everything and run a bulk sync; ARGS="--products 200000 --exit"
+	@"$(PY)" -m cli demo $(ARGS)
+
+test: install ## all tests, with coverage
+	@"$(PY)" -m pytest -q --cov --cov-report=term:skip-covered
+
+check: install ## format, lint, types, layering
+	"$(PY)" -m ruff format --check .
+	"$(PY)" -m ruff check .
+	"$(PY)" -m mypy .
+	"$(PY)" -m pytest -q --no-header tests/unit/test_layering.py
+
+bench: install ## all benchmarks, or one: make bench ONLY=bulk N=1000000
+	@"$(PY)" -m bench $(if $(ONLY),--only $(ONLY)) $(if $(N),--n $(N))
+
+lock: install ## resolve pyproject.toml into requirements.lock for Python 3.11 to 3.13
+	@"$(PY)" -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file $(LOCK) $(LOCK_ARGS)
+
+example: install ## write .env.example from the settings class
+	@"$(PY)" -m cli settings example > .env.example
+
+clean: ## remove caches and the demo's data, keep .venv
+	rm -rf .devstack .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov build
