@@ -1,0 +1,111 @@
+"""Dead letters, all contexts. The raw record is written but never listed: it may hold an upstream body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.cards.tables import failed_records
+from db.keyset import Position, older_than
+
+_record = failed_records.c
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """One dead letter; open while `resolved_at` is None."""
+
+    id: int
+    operation_id: str
+    subject: str
+    stage: str
+    reason: str
+    retries: int
+    created_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+
+async def list_for(
+    connection: AsyncConnection,
+    user_id: UUID,
+    *,
+    context: str,
+    limit: int,
+    stage: str | None = None,
+    resolution: Literal["open", "resolved"] | None = None,
+    after: Position | None = None,
+) -> list[FailedRecord]:
+    """One seller's dead letters in one context, newest first."""
+    columns = [_record[name] for name in FailedRecord.__dataclass_fields__]
+    query = (
+        select(*columns)
+        .where(_record.context == context, _record.user_id == user_id)
+        .order_by(_record.created_at.desc(), _record.id.desc())
+        .limit(limit)
+    )
+    if stage is not None:
+        query = query.where(_record.stage == stage)
+    if resolution is not None:
+        is_open = _record.resolved_at.is_(None)
+        query = query.where(is_open if resolution == "open" else ~is_open)
+    if after is not None:
+        query = query.where(older_than(_record.created_at, _record.id, after))
+    return [FailedRecord(**row) for row in (await connection.execute(query)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record to bury: what it is about, why it could not be used, and the record as received."""
+
+    subject: str
+    reason: str
+    raw: bytes | None
+
+
+async def bury(
+    connection: AsyncConnection, user_id: UUID, operation_id: UUID, letters: list[Letter], *, context: str, stage: str
+) -> None:
+    """Write dead letters. A subject whose letter is still open gets its reason and record renewed instead."""
+    if not letters:
+        return
+    rows = [
+        {
+            "context": context,
+            "user_id": user_id,
+            "operation_id": str(operation_id),
+            "stage": stage,
+            "subject": letter.subject,
+            "reason": letter.reason,
+            "raw": letter.raw,
+        }
+        for letter in letters
+    ]
+    fresh = insert(failed_records).values(rows)
+    renewed = {name: fresh.excluded[name] for name in ("operation_id", "reason", "raw")}
+    await connection.execute(
+        fresh.on_conflict_do_update(
+            index_elements=["context", "user_id", "stage", "subject"],
+            index_where=_record.resolved_at.is_(None),
+            set_={**renewed, "updated_at": func.now()},
+        )
+    )
+
+
+async def settle(
+    connection: AsyncConnection, user_id: UUID, subjects: list[str], *, context: str, stage: str, resolved_by: str
+) -> None:
+    """Resolve the open letters of subjects that were used after all."""
+    await connection.execute(
+        update(failed_records)
+        .where(_record.context == context, _record.user_id == user_id, _record.stage == stage)
+        .where(_record.resolved_at.is_(None), _record.subject.in_(subjects))
+        .values(resolved_at=func.now(), resolved_by=resolved_by, updated_at=func.now())
+    )

@@ -1,0 +1,119 @@
+"""Logs and metrics, set up once per process by a composition root (`api/main.py`, `worker.py`).
+
+Nothing secret may pass: values under telling keys are blanked, and an exception is logged as its types and
+frames, because its text may quote a row, a parameter or an upstream body.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TextIO
+
+import structlog
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED: Final = "[redacted]"
+_TELLING: Final = ("token", "secret", "password", "authorization", "cookie", "fernet", "signature")
+# Loggers that would print request lines with their query strings.
+_CHATTY: Final = ("uvicorn.access", "httpx", "httpcore")
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Blank every value whose key says that it is a secret."""
+    return {key: REDACTED if any(word in key.lower() for word in _TELLING) else value for key, value in event.items()}
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def exception_without_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by `exception`: the types of the chain and the frames of its head."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        event["exception"] = {
+            "types": [type(link).__qualname__ for link in _chain(error)],
+            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        }
+    return event
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        exception_without_text,
+        redact,
+    ]
+
+
+class _ServiceHandler(logging.StreamHandler[TextIO]):
+    """Ours, so that a second set-up replaces it and leaves other handlers alone."""
+
+
+def configure_logging(level: str = "INFO", format: Literal["json", "console"] = "json") -> None:
+    """Send structlog and standard-library records to stderr, one line each, in one format. Idempotent."""
+    shared = _shared_processors()
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    handler = _ServiceHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [kept for kept in root.handlers if not isinstance(kept, _ServiceHandler)] + [handler]
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+    )
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """An OpenTelemetry meter provider and the Prometheus registry that shows what it measured."""
+
+    provider: MeterProvider
+    registry: CollectorRegistry
+    content_type: str = CONTENT_TYPE_LATEST
+
+    @classmethod
+    def create(cls, service: str) -> Metrics:
+        """A fresh, independent set; `service` becomes `service.name`."""
+        registry = CollectorRegistry()
+        reader = PrometheusMetricReader(scope_info_enabled=False, registry=registry)
+        resource = Resource.create({"service.name": service})
+        return cls(MeterProvider([reader], resource=resource, shutdown_on_exit=False), registry)
+
+    def render(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self.registry)
+
+    def shutdown(self) -> None:
+        """Stop measuring."""
+        self.provider.shutdown()
