@@ -37,7 +37,8 @@ async def _probe(breaker: CircuitBreaker) -> None:
             raise AssertionError(error) from None
         return True
 
-    await eventually(allowed)
+    passed: bool = await eventually(allowed)
+    assert passed
 
 
 async def test_five_failures_in_a_row_open_it_for_a_minute(client: Redis) -> None:
