@@ -99,13 +99,11 @@ async def bury(
     )
 
 
-async def settle(
-    connection: AsyncConnection, user_id: UUID, subjects: list[str], *, context: str, stage: str, resolved_by: str
-) -> None:
-    """Resolve the open letters of subjects that were used after all."""
+async def settle_older(connection: AsyncConnection, user_id: UUID, operation_id: UUID, *, context: str) -> None:
+    """Resolve open letters that this complete operation did not renew: their records were used, or are gone."""
     await connection.execute(
         update(failed_records)
-        .where(_record.context == context, _record.user_id == user_id, _record.stage == stage)
-        .where(_record.resolved_at.is_(None), _record.subject.in_(subjects))
-        .values(resolved_at=func.now(), resolved_by=resolved_by, updated_at=func.now())
+        .where(_record.context == context, _record.user_id == user_id, _record.resolved_at.is_(None))
+        .where(_record.operation_id != str(operation_id), _record.stage.in_(("validate", "apply")))
+        .values(resolved_at=func.now(), resolved_by=f"sync {operation_id}", updated_at=func.now())
     )

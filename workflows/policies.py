@@ -44,7 +44,7 @@ STAGE_EXPORT = ActivityPolicy(
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
     heartbeat=timedelta(seconds=60),
-    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, "ExportRejected", "ExportTooSlow", first=1, most=60),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, "ExportUnusable", "ExportTooSlow", first=1, most=60),
 )
 APPLY_CHUNK = ActivityPolicy(
     start_to_close=timedelta(minutes=2),

@@ -127,9 +127,7 @@ async def close(
 
 async def discard(connection: AsyncConnection, operation_id: UUID) -> None:
     """Delete an operation that was never published and never started."""
-    await connection.execute(
-        delete(sync_operations).where(_op.operation_id == str(operation_id), _op.status == "pending")
-    )
+    await connection.execute(delete(sync_operations).where(_op.operation_id == str(operation_id)))
 
 
 def _of(user_id: UUID) -> Select[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import case, cast, func, select
@@ -11,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.tables import sync_status_enum, user_inventory_items, user_sync_settings
+
+SyncStatus = Literal["idle", "initial_sync", "active", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Seller:
     webhook_secret: str | None = field(repr=False)
     webhook_id: UUID = field(repr=False)
     cardtrader_user_id: int | None
-    sync_status: str
+    sync_status: SyncStatus
     last_sync_at: datetime | None
     last_error: str | None
     created_at: datetime
@@ -43,7 +46,7 @@ async def link(
     token_encrypted: str,
     secret_encrypted: str,
     cardtrader_user_id: int,
-) -> None:
+) -> Seller:
     """Store a verified token and webhook secret. A new token for the same active account keeps it `active`;
     otherwise the account starts as `idle`.
     """
@@ -58,7 +61,8 @@ async def link(
     )
     status = case((stays_active, user_sync_settings.c.sync_status), else_=cast("idle", sync_status_enum))
     relinked = {**values, "sync_status": status, "last_error": None, "updated_at": func.now()}
-    await connection.execute(fresh.on_conflict_do_update(index_elements=["user_id"], set_=relinked))
+    upsert = fresh.on_conflict_do_update(index_elements=["user_id"], set_=relinked).returning(*user_sync_settings.c)
+    return Seller(**(await connection.execute(upsert)).mappings().one())
 
 
 async def has_stock(connection: AsyncConnection, user_id: UUID) -> bool:

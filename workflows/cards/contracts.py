@@ -53,6 +53,7 @@ class FanOut(Message):
     chunk_count: int = Field(0, ge=0)
     product_count: int = Field(0, ge=0)
     next_chunk: int = Field(0, ge=0)
+    chunks_done: int = Field(0, ge=0)
     totals: Counters = Counters()
     failed_chunks: int = Field(0, ge=0)
 
@@ -107,6 +108,12 @@ class ChunkLost(OperationRef):
 
     chunk_no: int = Field(ge=0)
     reason: str = Field(max_length=100)
+
+
+class Reread(Message):
+    """How many contested blueprints were read again."""
+
+    blueprints: int = Field(0, ge=0)
 
 
 class FinishSync(OperationRef):

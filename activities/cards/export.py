@@ -1,0 +1,264 @@
+"""Stages CardTrader's export: download to disk, sort, cut into chunks, compress, write to PostgreSQL.
+
+Idempotent: the same export gives the same chunks, a repeat on the same machine goes on where the last attempt
+stopped, and only the newest attempt may write (`staging.fence`). Memory is constant in the size of the export.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+import xxhash
+import zstandard
+from temporalio import activity
+
+from activities.cards.errors import (
+    AccountNotLinked,
+    ExportTooSlow,
+    ExportUnusable,
+    OperationClosed,
+    StagingSuperseded,
+)
+from activities.cards.spool import ExportSpool, SpooledChunk
+from activities.support import Beat, beating, postponing
+from clients.cardtrader import CardTrader, CardTraderClient
+from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
+from db.cards import lifecycle, sellers, staging
+from db.session import Database
+from db.vault import Vault
+from domain.cards.chunks import KeyRange
+from domain.cards.export_json import ArraySplitter, ExportRejected
+from workflows.cards.contracts import Manifest, StageExport
+
+_READ_BYTES = 4 * 2**20
+_ZSTD_LEVEL = 1
+_MOST_TRIES = 3
+_CHUNKS_PER_WRITE = 4
+
+Scope = int | Literal["null"] | None
+"""Expansion to export; "null" are the products without one, None is everything."""
+
+
+class Download(msgspec.Struct, frozen=True):
+    """What lies complete on this machine's disk; written last."""
+
+    began: datetime
+    complete: bool
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at staging one export."""
+
+    request: StageExport
+    number: int
+    directory: Path
+    beat: Beat
+
+    @property
+    def marker(self) -> Path:
+        """The file that says the download is complete."""
+        return self.directory / "download.json"
+
+
+class ExportStaging:
+    """Turns the export of one seller into `export_chunks`."""
+
+    def __init__(
+        self, database: Database, vault: Vault, cardtrader: CardTrader, *, directory: Path, chunk_size: int
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._cardtrader = cardtrader
+        self._directory = directory
+        self._chunk_size = chunk_size
+
+    @activity.defn
+    async def stage_export(self, request: StageExport) -> Manifest:
+        """Stage the export. Raises `ExportUnusable`, `ExportTooSlow`, or what the client raises, to be retried."""
+        async with beating() as beat:
+            directory = self._directory / f"{request.operation_id}-{request.strategy}"
+            attempt = Attempt(request, activity.info().attempt, directory, beat)
+            if manifest := await self._take_over(attempt):
+                return manifest
+            try:
+                with postponing():
+                    manifest = await self._stage(attempt)
+            except (ExportRejected, ExportTruncated) as error:
+                await self._give_up_after(attempt, f"rejections_{request.strategy}", ExportUnusable, error)
+                raise
+            except ExportTimedOut as error:
+                await self._give_up_after(attempt, f"timeouts_{request.strategy}", ExportTooSlow, error)
+                raise
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            return manifest
+
+    async def _take_over(self, attempt: Attempt) -> Manifest | None:
+        """Become the attempt that may write; the manifest when staging is done already."""
+        async with self._database.begin() as connection:
+            operation_id = attempt.request.operation_id
+            current = await lifecycle.operation(connection, operation_id, lock=True)
+            if current is None or current.status != "running":
+                raise OperationClosed
+            if manifest := current.operation_metadata.get("manifest"):
+                return Manifest.model_validate(manifest)
+            await lifecycle.note(connection, operation_id, {"staging_attempt": attempt.number})
+        return None
+
+    async def _give_up_after(self, attempt: Attempt, counted: str, final: type[Exception], cause: Exception) -> None:
+        """Forget this download; after the third failure of its kind, say that it is final."""
+        await asyncio.to_thread(shutil.rmtree, attempt.directory, ignore_errors=True)
+        async with self._database.begin() as connection:
+            operation_id = attempt.request.operation_id
+            current = await lifecycle.operation(connection, operation_id, lock=True)
+            failures = 1 + (current.operation_metadata.get(counted, 0) if current else 0)
+            await lifecycle.note(connection, operation_id, {counted: failures})
+        if failures >= _MOST_TRIES:
+            raise final from cause
+
+    async def _stage(self, attempt: Attempt) -> Manifest:
+        download = await self._downloaded(attempt)
+        attempt.beat.phase = "sorting"
+        spool_directory = attempt.directory / "spool"
+        await asyncio.to_thread(_make_empty, spool_directory)
+        spool = await asyncio.to_thread(_spool, spool_directory, attempt, download)
+        return await self._write(attempt, download, spool)
+
+    async def _downloaded(self, attempt: Attempt) -> Download:
+        """The complete download, from an earlier attempt on this machine or anew."""
+        if attempt.marker.exists():
+            return msgspec.json.decode(attempt.marker.read_bytes(), type=Download)
+        await asyncio.to_thread(_make_empty, attempt.directory)
+        client = self._cardtrader.for_token(await self._token(attempt.request.user_id))
+        async with self._database.begin() as connection:
+            began = await lifecycle.now(connection)
+            await staging.drop(connection, attempt.request.operation_id)
+        download = await self._fetch(client, attempt, began)
+        attempt.marker.write_bytes(msgspec.json.encode(download))
+        return download
+
+    async def _token(self, user_id: UUID) -> str:
+        async with self._database.begin() as connection:
+            seller = await sellers.find(connection, user_id)
+        token = self._vault.decrypt(seller.cardtrader_token_encrypted) if seller else ""
+        if not token:
+            raise AccountNotLinked
+        return token
+
+    async def _fetch(self, client: CardTraderClient, attempt: Attempt, began: datetime) -> Download:
+        attempt.beat.phase = "downloading"
+        if attempt.request.strategy == "full":
+            await self._fetch_one(client, attempt, None, "export.json")
+            return Download(began, complete=True, files=["export.json"])
+        scopes: list[Scope] = [expansion.id for expansion in await client.expansions_export()]
+        for scope in scopes:
+            await self._fetch_one(client, attempt, scope, f"export-{scope}.json")
+        complete = await self._fetch_homeless(client, attempt)
+        names = [f"export-{scope}.json" for scope in (*scopes, "null")]
+        return Download(began, complete=complete, files=[n for n in names if (attempt.directory / n).exists()])
+
+    async def _fetch_homeless(self, client: CardTraderClient, attempt: Attempt) -> bool:
+        """Products of no expansion. Where CardTrader will not list them, the export counts as incomplete."""
+        try:
+            await self._fetch_one(client, attempt, "null", "export-null.json")
+        except (NotFound, Refused):
+            (attempt.directory / "export-null.json").unlink(missing_ok=True)
+            return False
+        return True
+
+    async def _fetch_one(self, client: CardTraderClient, attempt: Attempt, scope: Scope, name: str) -> None:
+        def progress(received: int) -> None:
+            attempt.beat.done = received
+
+        await client.download_export(attempt.directory / name, expansion_id=scope, on_progress=progress)
+
+    async def _write(self, attempt: Attempt, download: Download, spool: ExportSpool) -> Manifest:
+        attempt.beat.phase = "staging"
+        operation_id = attempt.request.operation_id
+        async with self._database.begin() as connection:
+            present = await staging.staged(connection, operation_id)
+        checksum = xxhash.xxh3_64()
+        count = 0
+        batch: list[staging.StagedChunk] = []
+        chunks = _numbered(spool.chunks(self._chunk_size), checksum.update)
+        while chunk := await asyncio.to_thread(next, chunks, None):
+            count += 1
+            attempt.beat.done = count
+            if chunk.chunk_no not in present:
+                batch.append(chunk)
+            if len(batch) == _CHUNKS_PER_WRITE:
+                await self._flush(attempt, batch)
+                batch = []
+        await self._flush(attempt, batch)
+        manifest = Manifest(
+            chunk_count=count, product_count=spool.count, checksum=checksum.hexdigest(), complete=download.complete
+        )
+        await self._publish(attempt, download, manifest)
+        return manifest
+
+    async def _flush(self, attempt: Attempt, batch: list[staging.StagedChunk]) -> None:
+        async with self._database.begin() as connection:
+            if not await staging.fence(connection, attempt.request.operation_id, attempt.number):
+                raise StagingSuperseded
+            if batch:
+                await staging.add(connection, attempt.request.operation_id, batch)
+
+    async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> None:
+        async with self._database.begin() as connection:
+            operation_id = attempt.request.operation_id
+            if not await staging.fence(connection, operation_id, attempt.number):
+                raise StagingSuperseded
+            values = {
+                "phase": "applying",
+                "applying_since": (await lifecycle.now(connection)).isoformat(),
+                "export_began": download.began.isoformat(),
+                "total_chunks": manifest.chunk_count,
+                "total_products": manifest.product_count,
+                "manifest": manifest.model_dump(),
+            }
+            await lifecycle.note(connection, operation_id, values)
+
+
+def _make_empty(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+
+
+def _spool(directory: Path, attempt: Attempt, download: Download) -> ExportSpool:
+    spool = ExportSpool(directory)
+    for name in download.files:
+        splitter = ArraySplitter()
+        with (attempt.directory / name).open("rb") as file:
+            while data := file.read(_READ_BYTES):
+                spool.append(splitter.feed(data))
+                attempt.beat.done = spool.count
+        spool.append(splitter.close())
+    return spool
+
+
+def _numbered(chunks: Iterator[SpooledChunk], checksum: Callable[[bytes], None]) -> Iterator[staging.StagedChunk]:
+    """Chunks with their ranges: each ends where the next one begins, so one is always held back."""
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+    low = None
+    for number, (chunk, following) in enumerate(pairwise(_with_end(chunks))):
+        assert chunk is not None  # noqa: S101  (only the last element is None)
+        keys = chunk.keys.tobytes()
+        checksum(keys)
+        high = following.first if following else None
+        yield staging.StagedChunk(number, KeyRange(low, high), chunk.keys, compressor.compress(chunk.payload))
+        low = high
+
+
+def _with_end(chunks: Iterator[SpooledChunk]) -> Iterator[SpooledChunk | None]:
+    yield from chunks
+    yield None

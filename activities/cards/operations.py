@@ -1,0 +1,113 @@
+"""Begin, finish and abort a bulk sync: the projection sellers read, and the retirement of what is gone.
+
+Idempotent: each step is one transaction that first looks whether it was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+
+from activities.cards.errors import OperationClosed
+from db import failed_records
+from db.cards import lifecycle, staging, stock
+from db.session import Database
+from domain.cards.shrink import removal_allowed
+from domain.cards.sync_errors import sentence
+from workflows.cards.contracts import AbortSync, Counters, FinishSync, OperationRef, SyncPlan, SyncResult
+
+
+class SyncOperations:
+    """Owns the life cycle of `sync_operations` rows of bulk syncs."""
+
+    def __init__(self, database: Database, plan: SyncPlan) -> None:
+        self._database = database
+        self._plan = plan
+
+    @activity.defn
+    async def begin_sync(self, ref: OperationRef) -> SyncPlan:
+        """Open the operation. Raises `OperationClosed` when it has ended already."""
+        async with self._database.begin() as connection:
+            if not await lifecycle.begin(connection, ref.user_id, ref.operation_id):
+                raise OperationClosed
+        return self._plan
+
+    @activity.defn
+    async def finish_sync(self, request: FinishSync) -> SyncResult:
+        """Retire or hold what the export lacks, close the operation, drop the staging; a repeat returns the same."""
+        async with self._database.begin() as connection:
+            current = await lifecycle.operation(connection, request.operation_id, lock=True)
+            if current is None or current.status not in ("running", "completed", "completed_with_errors"):
+                raise OperationClosed
+            if current.status != "running":
+                return SyncResult.model_validate(current.operation_metadata["result"])
+            return await self._finish(connection, request, current.operation_metadata)
+
+    async def _finish(
+        self, connection: AsyncConnection, request: FinishSync, metadata: Mapping[str, object]
+    ) -> SyncResult:
+        merged, sums = await staging.totals(connection, request.operation_id)
+        totals = Counters(**asdict(sums))
+        stale, removed, held = await self._settle_missing(connection, request, metadata, created=totals.created)
+        clean = not (totals.failed or request.failed_chunks)
+        result = SyncResult(
+            status="completed" if clean else "completed_with_errors",
+            totals=totals,
+            stale=stale,
+            removed=removed,
+            held=held,
+        )
+        numbers = _numbers(merged, totals) | {"stale": stale, "removed": removed, "held": held}
+        closing = {"phase": "done", "result": result.model_dump(), **numbers}
+        await lifecycle.note(connection, request.operation_id, closing, status=result.status)
+        remark = sentence("REMOVALS_HELD") if held else None
+        await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
+        await staging.drop(connection, request.operation_id)
+        return result
+
+    async def _settle_missing(
+        self, connection: AsyncConnection, request: FinishSync, metadata: Mapping[str, object], *, created: int
+    ) -> tuple[int, int, int]:
+        """(made stale, removed, held). An export that may be incomplete proves nothing about what it lacks."""
+        manifest = metadata["manifest"]
+        if not isinstance(manifest, dict) or not manifest["complete"]:
+            return 0, 0, 0
+        await failed_records.settle_older(connection, request.user_id, request.operation_id, context="cards")
+        began = datetime.fromisoformat(str(metadata["export_began"]))
+        fresh, again = await stock.missing_rows(connection, request.user_id, request.operation_id, began)
+        allowed = removal_allowed(
+            missing=len(fresh),
+            baseline=await lifecycle.listed_rows(connection, request.user_id) - created,
+            held_before=await lifecycle.held_before(connection, request.user_id, request.operation_id),
+            force=request.force,
+        )
+        if not allowed:
+            return 0, 0, len(fresh)
+        await stock.retire(connection, fresh, began)
+        await stock.remove(connection, again)
+        return len(fresh), len(again), 0
+
+    @activity.defn
+    async def abort_sync(self, request: AbortSync) -> None:
+        """Close the operation without success. What was merged stays: a later sync repairs what is missing."""
+        async with self._database.begin() as connection:
+            current = await lifecycle.operation(connection, request.operation_id, lock=True)
+            if current is None or current.status not in ("pending", "running"):
+                return
+            merged, sums = await staging.totals(connection, request.operation_id)
+            message = sentence(request.code)
+            closing = {"phase": "done", "error": {"code": request.code, "message": message}}
+            status = "cancelled" if request.cancelled else "failed"
+            numbers = _numbers(merged, Counters(**asdict(sums)))
+            await lifecycle.note(connection, request.operation_id, closing | numbers, status=status)
+            await lifecycle.close_account(connection, request.user_id, error=f"{request.code}: {message}", synced=False)
+            await staging.drop(connection, request.operation_id)
+
+
+def _numbers(merged: int, totals: Counters) -> dict[str, object]:
+    counted = totals.model_dump()
+    return {"processed_chunks": merged, "processed": counted.pop("rows"), **counted}

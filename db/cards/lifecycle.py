@@ -1,0 +1,122 @@
+"""Beginning and end of a bulk sync: the operation row, the seller's status, and what the export lacked.
+
+Every function is one step inside the caller's transaction and may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.cards.tables import sync_operations, user_inventory_items, user_sync_settings
+
+BULK_TYPES = ("bulk_sync", "periodic_sync")
+
+
+async def now(connection: AsyncConnection) -> datetime:
+    """The database's clock, the one `changed_at` is written by."""
+    result: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    return result
+
+
+async def operation(
+    connection: AsyncConnection, operation_id: UUID, *, lock: bool = False
+) -> Row[tuple[str, dict[str, object]]] | None:
+    """Status and metadata of an operation."""
+    columns = sync_operations.c
+    query = select(columns.status, columns.operation_metadata).where(columns.operation_id == str(operation_id))
+    return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> bool:
+    """Mark the operation running and the seller in `initial_sync`; False when it has ended already.
+
+    Single flight is the workflow id's: any other bulk sync still open here lost its workflow and is closed.
+    """
+    current = await operation(connection, operation_id, lock=True)
+    if current is None or current.status not in ("pending", "running"):
+        return False
+    await _close_orphans(connection, user_id, operation_id)
+    started = {"phase": "downloading", "started_at": (await now(connection)).isoformat()}
+    if current.status == "pending":
+        await note(connection, operation_id, started, status="running")
+    await connection.execute(
+        update(user_sync_settings)
+        .where(user_sync_settings.c.user_id == user_id)
+        .values(sync_status="initial_sync", last_error=None, updated_at=func.now())
+    )
+    return True
+
+
+async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> None:
+    error = {"code": "SYNC_INTERRUPTED", "message": "The sync was ended from outside before it could finish."}
+    columns = sync_operations.c
+    await connection.execute(
+        update(sync_operations)
+        .where(columns.user_id == user_id, columns.operation_id != str(operation_id))
+        .where(columns.operation_type.in_(BULK_TYPES), columns.status.in_(("pending", "running")))
+        .values(
+            status="failed",
+            completed_at=func.now(),
+            operation_metadata=columns.operation_metadata.op("||")(_json({"phase": "done", "error": error})),
+        )
+    )
+
+
+def _json(values: Mapping[str, object]) -> object:
+    return text("cast(:patch AS jsonb)").bindparams(patch=json.dumps(values))
+
+
+async def note(
+    connection: AsyncConnection, operation_id: UUID, values: Mapping[str, object], *, status: str | None = None
+) -> None:
+    """Merge `values` into the operation's metadata, and set its status when given."""
+    changes: dict[str, object] = {"operation_metadata": sync_operations.c.operation_metadata.op("||")(_json(values))}
+    if status is not None:
+        changes["status"] = status
+    if status not in (None, "pending", "running"):
+        changes["completed_at"] = func.now()
+    await connection.execute(
+        update(sync_operations).where(sync_operations.c.operation_id == str(operation_id)).values(changes)
+    )
+
+
+async def close_account(connection: AsyncConnection, user_id: UUID, *, error: str | None, synced: bool) -> None:
+    """The seller's status after a sync: `active`, or `error` with the sentence to show."""
+    changes: dict[str, object] = {
+        "sync_status": "active" if synced else "error",
+        "last_error": error,
+        "updated_at": func.now(),
+    }
+    if synced:
+        changes["last_sync_at"] = func.now()
+    await connection.execute(update(user_sync_settings).where(user_sync_settings.c.user_id == user_id).values(changes))
+
+
+async def listed_rows(connection: AsyncConnection, user_id: UUID) -> int:
+    """How many rows CardTrader listed at the last complete export: the baseline of the shrink guard."""
+    items = user_inventory_items.c
+    query = select(func.count()).where(
+        items.user_id == user_id, items.external_stock_id.is_not(None), items.stale_since.is_(None)
+    )
+    result: int = (await connection.execute(query)).scalar_one()
+    return result
+
+
+async def held_before(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> int:
+    """Rows the seller's previous finished sync held back, or 0."""
+    columns = sync_operations.c
+    query = (
+        select(columns.operation_metadata["held"].as_integer())
+        .where(columns.user_id == user_id, columns.operation_id != str(operation_id))
+        .where(columns.operation_type.in_(BULK_TYPES))
+        .where(columns.status.in_(("completed", "completed_with_errors")))
+        .order_by(columns.id.desc())
+        .limit(1)
+    )
+    return (await connection.execute(query)).scalar() or 0

@@ -1,0 +1,193 @@
+"""Staged exports: chunks wait in `export_chunks` until each was merged into the stock exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.cards.tables import export_chunks, sync_operations
+from domain.cards.chunks import KEY, Bound, KeyRange, Keys
+
+
+@dataclass(frozen=True)
+class StagedChunk:
+    """One chunk to write: rows in index order, compressed."""
+
+    chunk_no: int
+    range: KeyRange
+    keys: Keys
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class ChunkCounters:
+    """What became of a chunk's rows; see `workflows.cards.contracts.Counters`."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    contested: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class ClaimedChunk:
+    """A chunk locked for merging. `export_began`: rows that changed after it are newer than the export."""
+
+    range: KeyRange
+    keys: Keys
+    export_began: datetime
+    applied: ChunkCounters | None
+
+
+async def fence(connection: AsyncConnection, operation_id: UUID, attempt: int) -> bool:
+    """Hold the operation for this transaction; False when it is closed or a later staging attempt took over.
+
+    Without it, an attempt that was given up for dead could mix its chunks with those of its successor.
+    """
+    query = text(
+        "SELECT 1 FROM sync_operations WHERE operation_id = :operation AND status = 'running'"
+        " AND (operation_metadata->>'staging_attempt')::int = :attempt FOR SHARE"
+    )
+    found = await connection.execute(query, {"operation": str(operation_id), "attempt": attempt})
+    return found.first() is not None
+
+
+async def staged(connection: AsyncConnection, operation_id: UUID) -> set[int]:
+    """Numbers of the chunks that are there."""
+    query = select(export_chunks.c.chunk_no).where(export_chunks.c.operation_id == str(operation_id))
+    return set((await connection.scalars(query)).all())
+
+
+async def add(connection: AsyncConnection, operation_id: UUID, chunks: list[StagedChunk]) -> None:
+    """Write chunks that are not there yet."""
+    await connection.execute(insert(export_chunks), [_row(operation_id, chunk) for chunk in chunks])
+
+
+def _row(operation_id: UUID, chunk: StagedChunk) -> dict[str, object]:
+    low, high = chunk.range.low, chunk.range.high
+    return {
+        "operation_id": str(operation_id),
+        "chunk_no": chunk.chunk_no,
+        "rows": len(chunk.keys),
+        "low_blueprint_id": low and low.blueprint_id,
+        "low_product_id": low and low.product_id,
+        "high_blueprint_id": high and high.blueprint_id,
+        "high_product_id": high and high.product_id,
+        "keys": chunk.keys.tobytes(),
+        "payload": chunk.payload,
+    }
+
+
+async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) -> ClaimedChunk | None:
+    """Lock a chunk of a running operation until the transaction ends; None when there is none (any more)."""
+    columns = export_chunks.c
+    query = (
+        select(
+            columns.rows,
+            columns["keys"],
+            columns.applied_at,
+            columns.low_blueprint_id,
+            columns.low_product_id,
+            columns.high_blueprint_id,
+            columns.high_product_id,
+            *(columns[name] for name in ("created", "updated", "unchanged", "skipped", "contested", "failed")),
+            sync_operations.c.operation_metadata["export_began"].astext.label("export_began"),
+        )
+        .join(sync_operations, sync_operations.c.operation_id == columns.operation_id)
+        .where(columns.operation_id == str(operation_id), columns.chunk_no == chunk_no)
+        .where(sync_operations.c.status == "running")
+        .with_for_update(of=export_chunks)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    return ClaimedChunk(
+        range=KeyRange(
+            _bound(row["low_blueprint_id"], row["low_product_id"]),
+            _bound(row["high_blueprint_id"], row["high_product_id"]),
+        ),
+        keys=np.frombuffer(row["keys"], dtype=KEY),
+        export_began=datetime.fromisoformat(row["export_began"]),
+        applied=ChunkCounters(**{name: row[name] for name in ChunkCounters.__dataclass_fields__})
+        if row["applied_at"]
+        else None,
+    )
+
+
+def _bound(blueprint_id: int | None, product_id: int | None) -> Bound | None:
+    return None if blueprint_id is None or product_id is None else Bound(blueprint_id, product_id)
+
+
+async def payload(connection: AsyncConnection, operation_id: UUID, chunk_no: int) -> bytes:
+    """The compressed rows of a claimed chunk."""
+    query = select(export_chunks.c.payload).where(
+        export_chunks.c.operation_id == str(operation_id), export_chunks.c.chunk_no == chunk_no
+    )
+    result: bytes = (await connection.execute(query)).scalar_one()
+    return result
+
+
+async def record(
+    connection: AsyncConnection,
+    operation_id: UUID,
+    chunk_no: int,
+    counters: ChunkCounters,
+    *,
+    missing_items: list[int],
+    contested_blueprints: list[int],
+) -> None:
+    """Note what a merge did, in the transaction that did it: a repeat finds the note and does nothing."""
+    outcome = {name: getattr(counters, name) for name in ChunkCounters.__dataclass_fields__ if name != "rows"}
+    await connection.execute(
+        update(export_chunks)
+        .where(export_chunks.c.operation_id == str(operation_id), export_chunks.c.chunk_no == chunk_no)
+        .values(
+            applied_at=func.now(),
+            missing_item_ids=missing_items,
+            contested_blueprints=contested_blueprints,
+            **outcome,
+        )
+    )
+
+
+async def totals(connection: AsyncConnection, operation_id: UUID) -> tuple[int, ChunkCounters]:
+    """How many chunks were merged, and the sums of their counters."""
+    columns = export_chunks.c
+    names = tuple(ChunkCounters.__dataclass_fields__)
+    query = select(func.count(), *(func.coalesce(func.sum(columns[name]), 0) for name in names)).where(
+        columns.operation_id == str(operation_id), columns.applied_at.is_not(None)
+    )
+    count, *sums = (await connection.execute(query)).one()
+    return count, ChunkCounters(**dict(zip(names, sums, strict=True)))
+
+
+_CONTESTED = text("""
+    SELECT DISTINCT item.blueprint_id
+    FROM (SELECT DISTINCT unnest(contested_blueprints) AS blueprint_id
+          FROM export_chunks WHERE operation_id = :operation_id) AS contested
+    JOIN user_inventory_items AS item USING (blueprint_id)
+    WHERE item.user_id = :user_id AND item.sync_state IN ('synced', 'uncertain') AND item.reserved_quantity = 0
+    ORDER BY item.blueprint_id
+""")
+
+
+async def contested_blueprints(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> list[int]:
+    """Blueprints of rows that were left alone and that reading again can settle, ascending.
+
+    Rows with an edit or a reservation under way are not: those settle them.
+    """
+    found = await connection.scalars(_CONTESTED, {"user_id": user_id, "operation_id": str(operation_id)})
+    return list(found)
+
+
+async def drop(connection: AsyncConnection, operation_id: UUID) -> None:
+    """Forget the staged rows of an operation."""
+    await connection.execute(delete(export_chunks).where(export_chunks.c.operation_id == str(operation_id)))

@@ -1,0 +1,167 @@
+"""The merge of one export chunk into `user_inventory_items`, set by set (decisions: domain.cards.merge)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cards.chunks import KeyRange
+from domain.cards.merge import StockColumns
+from domain.cards.rows import COLUMNS, StockRow
+
+_LOW, _HIGH = -(2**31), 2**31 - 1
+
+# The standing codes are those of domain.cards.merge: contested 1, stale 2, at rest 0. Whoever changes a row
+# locally clears its content hash, so that the next export is compared with nothing and written.
+_IN_RANGE = text("""
+    SELECT array_agg(id), array_agg(blueprint_id::bigint), array_agg(external_stock_id::bigint),
+           array_agg(coalesce(content_hash, 0)),
+           array_agg(CASE WHEN sync_state <> ALL (cast(:mergeable AS sync_state_enum[]))
+                               OR reserved_quantity > 0 OR changed_at > :began THEN 1
+                          WHEN stale_since IS NOT NULL OR content_hash IS NULL OR sync_state <> 'synced' THEN 2
+                          ELSE 0 END)
+    FROM user_inventory_items
+    WHERE user_id = :user_id AND external_stock_id IS NOT NULL
+      AND (blueprint_id, external_stock_id) >= (:low_blueprint, :low_product)
+      AND (blueprint_id, external_stock_id) < (:high_blueprint, :high_product)
+""")
+
+# The conditions repeat those of `_IN_RANGE`: an edit, a sale or a reservation may have come in between.
+_UPDATE = text("""
+    UPDATE user_inventory_items AS item
+    SET blueprint_id = new.blueprint_id, quantity = new.quantity, price_cents = new.price_cents,
+        properties = new.properties::jsonb, description = new.description,
+        user_data_field = new.user_data_field, graded = new.graded, changed_at = :began,
+        print_id = new.print_id, print_table = new.print_table,
+        mapping_status = new.mapping_status::mapping_status_enum, content_hash = new.content_hash,
+        last_seen_operation_id = :operation_id, stale_since = NULL, sync_state = 'synced', updated_at = now(),
+        row_version = item.row_version + 1
+    FROM unnest(cast(:item_ids AS bigint[]), cast(:blueprint_ids AS int[]), cast(:quantities AS int[]),
+                cast(:prices AS int[]), cast(:properties AS text[]), cast(:descriptions AS text[]),
+                cast(:user_data AS text[]), cast(:graded AS boolean[]), cast(:print_ids AS bigint[]),
+                cast(:print_tables AS text[]), cast(:statuses AS text[]), cast(:hashes AS bigint[]))
+         AS new(item_id, blueprint_id, quantity, price_cents, properties, description, user_data_field, graded,
+                print_id, print_table, mapping_status, content_hash)
+    WHERE item.id = new.item_id AND item.sync_state = ANY (cast(:mergeable AS sync_state_enum[]))
+      AND item.reserved_quantity = 0 AND item.changed_at <= :began
+    RETURNING item.id
+""")
+
+
+@dataclass(frozen=True)
+class MergeStamp:
+    """Who merges, and as of when the values are true. A targeted re-read `settles` uncertain rows too."""
+
+    user_id: UUID
+    operation_id: UUID
+    began: datetime
+    settles: bool = False
+
+    @property
+    def mergeable(self) -> list[str]:
+        """States of the rows that may be overwritten."""
+        return ["synced", "uncertain"] if self.settles else ["synced"]
+
+
+async def in_range(connection: AsyncConnection, stamp: MergeStamp, range_: KeyRange) -> StockColumns:
+    """The listed rows of the seller in a key range; the stamp decides which count as contested."""
+    low, high = range_.low, range_.high
+    row = await connection.execute(
+        _IN_RANGE,
+        {
+            "user_id": stamp.user_id,
+            "began": stamp.began,
+            "mergeable": stamp.mergeable,
+            "low_blueprint": low.blueprint_id if low else _LOW,
+            "low_product": str(low.product_id) if low else "",
+            "high_blueprint": high.blueprint_id if high else _HIGH,
+            "high_product": str(high.product_id) if high else "",
+        },
+    )
+    return StockColumns(*(np.array(column or (), dtype=np.int64) for column in row.one()))
+
+
+async def insert(connection: AsyncConnection, stamp: MergeStamp, rows: Sequence[StockRow]) -> None:
+    """COPY new rows. A row that came into being meanwhile fails the transaction, whose repeat then sees it."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None  # noqa: S101  (an open connection has one; for the type checker)
+    user_id, operation_id, began = stamp.user_id, stamp.operation_id, stamp.began
+    await driver.copy_records_to_table(
+        "user_inventory_items",
+        records=[(user_id, operation_id, began, *row) for row in rows],
+        columns=["user_id", "last_seen_operation_id", "changed_at", *COLUMNS],
+    )
+
+
+async def update(connection: AsyncConnection, stamp: MergeStamp, rows: Mapping[int, StockRow]) -> set[int]:
+    """Overwrite rows at rest, by id; returns the ids written. One that moved meanwhile is not among them."""
+    columns = [list(column) for column in zip(*rows.values(), strict=True)]
+    named = dict(zip(COLUMNS, columns, strict=True))
+    written = await connection.execute(
+        _UPDATE,
+        {
+            "began": stamp.began,
+            "operation_id": stamp.operation_id,
+            "mergeable": stamp.mergeable,
+            "item_ids": list(rows),
+            "blueprint_ids": named["blueprint_id"],
+            "quantities": named["quantity"],
+            "prices": named["price_cents"],
+            "properties": named["properties"],
+            "descriptions": named["description"],
+            "user_data": named["user_data_field"],
+            "graded": named["graded"],
+            "print_ids": named["print_id"],
+            "print_tables": named["print_table"],
+            "statuses": named["mapping_status"],
+            "hashes": named["content_hash"],
+        },
+    )
+    return set(written.scalars())
+
+
+# Rows the export lacks, unless they moved since the merge, or the export has them but they could not be read.
+_MISSING = text("""
+    SELECT item.id, item.stale_since IS NOT NULL AS stale
+    FROM (SELECT DISTINCT unnest(missing_item_ids) AS id FROM export_chunks WHERE operation_id = :operation_id) AS gone
+    JOIN user_inventory_items AS item ON item.id = gone.id AND item.user_id = :user_id
+    WHERE item.sync_state = 'synced' AND item.reserved_quantity = 0 AND item.changed_at <= :began
+      AND NOT EXISTS (SELECT 1 FROM failed_records AS letter
+                      WHERE letter.context = 'cards' AND letter.user_id = :user_id AND letter.stage = 'validate'
+                        AND letter.subject = item.external_stock_id AND letter.resolved_at IS NULL)
+    FOR UPDATE OF item
+""")
+
+
+async def missing_rows(
+    connection: AsyncConnection, user_id: UUID, operation_id: UUID, began: datetime
+) -> tuple[list[int], list[int]]:
+    """Rows the export lacks, locked: those it had before, and those missing for the second time."""
+    found = await connection.execute(_MISSING, {"user_id": user_id, "operation_id": str(operation_id), "began": began})
+    rows = found.all()
+    return [row.id for row in rows if not row.stale], [row.id for row in rows if row.stale]
+
+
+_RETIRE = text("""
+    UPDATE user_inventory_items
+    SET quantity = 0, stale_since = :began, sync_state = 'synced', content_hash = NULL, changed_at = :began,
+        updated_at = now(), row_version = row_version + 1
+    WHERE id = ANY(cast(:ids AS bigint[]))
+""")
+_REMOVE = text("DELETE FROM user_inventory_items WHERE id = ANY(cast(:ids AS bigint[]))")
+
+
+async def retire(connection: AsyncConnection, ids: list[int], began: datetime) -> None:
+    """Missing once: nothing left to sell, marked stale."""
+    await connection.execute(_RETIRE, {"ids": ids, "began": began})
+
+
+async def remove(connection: AsyncConnection, ids: list[int]) -> None:
+    """Missing twice: gone."""
+    await connection.execute(_REMOVE, {"ids": ids})

@@ -1,0 +1,65 @@
+"""Keys of staged rows, their order, and how chunks are cut from them.
+
+Rows are ordered as PostgreSQL orders the unique index of the stock: by blueprint, then by the *text* of the
+product id in byte order. A chunk is therefore one contiguous index range, chunks never share a row, and what
+the export lacks shows inside the range of its chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+KEY = np.dtype([("blueprint", "<i8"), ("product", "<i8"), ("hash", "<i8")])
+ROW = np.dtype([*KEY.descr, ("offset", "<i8"), ("length", "<i8")])
+Keys = npt.NDArray[np.void]
+
+_DIGITS = 19
+_POWERS = np.array([10**n for n in range(_DIGITS + 1)], dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A key of the stock's unique index."""
+
+    blueprint_id: int
+    product_id: int
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """From `low` (inclusive) to `high` (exclusive); None is open."""
+
+    low: Bound | None
+    high: Bound | None
+
+
+def text_rank(products: Ints) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Two keys that order positive ids as their decimal texts: the digits shifted left, then their number."""
+    values = products.astype(np.uint64)
+    digits = np.searchsorted(_POWERS, values, side="right").astype(np.int64)
+    return values * _POWERS[_DIGITS - digits], digits
+
+
+def index_order(rows: Keys) -> Ints:
+    """Positions that sort rows of dtype `KEY` or `ROW` as the stock's unique index does."""
+    shifted, digits = text_rank(rows["product"])
+    return np.lexsort((digits, shifted, rows["blueprint"]))
+
+
+def key_ranges(firsts: Sequence[Bound]) -> list[KeyRange]:
+    """Ranges that cover every possible key, cut at the first key of each chunk but the first."""
+    cuts: list[Bound | None] = [None, *firsts[1:], None]
+    return [KeyRange(low, high) for low, high in pairwise(cuts)]
+
+
+def partition_bounds(sample: Ints, partitions: int) -> Ints:
+    """Blueprints that split rows distributed like `sample` into about equal parts, ascending, without repeats."""
+    positions = np.arange(1, partitions) * len(sample) // partitions
+    return np.unique(np.sort(sample)[positions]) if len(sample) else sample

@@ -1,0 +1,168 @@
+"""A product as CardTrader exports it, validated and normalised (reference: cardtrader.md part 3).
+
+CardTrader is the truth for listed stock, so normalising only gives one spelling to what means the same;
+unknown keys and values are kept as they are, and codes such as `zh-CN` are never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from xxhash import xxh3_64_intdigest
+
+from domain.cards.chunks import KEY, Keys
+from domain.cards.export_json import ExportRejected
+
+# Raised whenever normalising changes its answers: it is part of every content hash.
+NORMALISER_VERSION = 1
+
+_INT4 = 2**31 - 1
+Int4 = Annotated[int, Meta(ge=0, le=_INT4)]
+Json = Any
+
+CONDITIONS = ("Mint", "Near Mint", "Slightly Played", "Moderately Played", "Played", "Heavily Played", "Poor")
+_CONDITION = {name.lower(): name for name in CONDITIONS} | {
+    "nm": "Near Mint",
+    "sp": "Slightly Played",
+    "lightly played": "Slightly Played",
+    "mp": "Moderately Played",
+    "pl": "Played",
+    "hp": "Heavily Played",
+    "po": "Poor",
+    "damaged": "Poor",
+}
+_BOOLEAN: dict[object, bool] = {"true": True, "1": True, "yes": True, "on": True, 1: True} | {
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+    0: False,
+}
+
+
+class ExportKey(msgspec.Struct, gc=False):
+    """What identifies a row: without it the whole export is refused."""
+
+    id: Annotated[int, Meta(gt=0, lt=2**63)]
+    blueprint_id: Json = None
+
+
+class Product(msgspec.Struct, gc=False):
+    """The fields of an exported product that are kept. Prices are integer cents of the account's currency."""
+
+    id: Annotated[int, Meta(gt=0, lt=2**63)]
+    blueprint_id: Annotated[int, Meta(gt=0, le=_INT4)]
+    quantity: Int4
+    price_cents: Int4
+    properties_hash: dict[str, Json] = {}
+    description: str | None = None
+    user_data_field: str | None = None
+    graded: bool | int | float | str | None = None
+
+
+_decode_keys = msgspec.json.Decoder(list[ExportKey]).decode
+_decode_product = msgspec.json.Decoder(Product).decode
+_decode_products = msgspec.json.Decoder(list[Product]).decode
+
+
+def keys_of(raws: list[msgspec.Raw]) -> Keys:
+    """Keys and hashes of raw rows, dtype `KEY`. Raises `ExportRejected` when one has no usable id."""
+    try:
+        keys = _decode_keys(b"[" + b",".join(raws) + b"]")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ExportRejected("a row of the export is not a product with an id") from error
+    rows = np.empty(len(raws), dtype=KEY)
+    rows["blueprint"] = [_blueprint(key.blueprint_id) for key in keys]
+    rows["product"] = [key.id for key in keys]
+    hashes = [xxh3_64_intdigest(raw, NORMALISER_VERSION) for raw in raws]
+    rows["hash"] = np.array(hashes, dtype=np.uint64).view(np.int64)
+    return rows
+
+
+def _blueprint(value: Json) -> int:
+    """The blueprint to sort by; 0 when it is unusable, which the validation will find again."""
+    return value if type(value) is int and 0 < value <= _INT4 else 0
+
+
+class BadProduct(Exception):
+    """The product cannot be kept; the message names the field and what was expected, never its value."""
+
+
+def decode_products(raws: list[msgspec.Raw]) -> list[Product | BadProduct]:
+    """Every raw item as a `Product`, or as the reason it is none. One poisoned item does not touch the others."""
+    joined = b"[" + b",".join(raws) + b"]"
+    if b"\\u0000" not in joined:
+        try:
+            return list(_decode_products(joined))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+    return [_decode_one(raw) for raw in raws]
+
+
+def _decode_one(raw: msgspec.Raw) -> Product | BadProduct:
+    # PostgreSQL can keep a NUL neither in text nor in jsonb.
+    if b"\\u0000" in bytes(raw):
+        return BadProduct("the product holds a NUL character")
+    try:
+        return _decode_product(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return BadProduct(str(error))
+
+
+def product_id(raw: msgspec.Raw) -> int:
+    """The id of a raw item that was staged, hence has one."""
+    return msgspec.json.decode(raw, type=ExportKey).id
+
+
+def normalise_properties(properties: dict[str, Json]) -> dict[str, Json]:
+    """One spelling for conditions and flags, in place. Idempotent; never raises."""
+    for key, normalise in _plan(tuple(properties)):
+        value = properties[key]
+        # The usual values are normal already: test before calling.
+        if value.__class__ is not bool:
+            properties[key] = normalise(value)
+    return properties
+
+
+def normalise_graded(value: bool | float | str | None) -> bool | None:
+    """CardTrader shows a grade as bool, 0/1, text or null: is there one?"""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        return _BOOLEAN.get(text, True) if text else None
+    return value != 0
+
+
+@lru_cache(maxsize=4096)
+def _plan(keys: tuple[str, ...]) -> tuple[tuple[str, Callable[[Json], Json]], ...]:
+    """The keys that have a normal form. Sellers' products share few sets of keys, so this is looked up."""
+    return tuple((key, rule) for key in keys if (rule := _rule(key)) is not None)
+
+
+def _rule(key: str) -> Callable[[Json], Json] | None:
+    if key.endswith("condition"):
+        return _normalise_condition
+    if key in ("signed", "altered", "first_edition") or key.endswith(("_foil", "_reverse", "_first_edition")):
+        return _normalise_flag
+    return _trim if key.endswith("_language") else None
+
+
+def _normalise_condition(value: Json) -> Json:
+    return _CONDITION.get(value.strip().lower(), value.strip()) if isinstance(value, str) else value
+
+
+def _normalise_flag(value: Json) -> Json:
+    """A flag spelt as text or 0/1; finishes such as "Cold Foil" are no flags and stay."""
+    if isinstance(value, str):
+        return _BOOLEAN.get(value.strip().lower(), value.strip())
+    return _BOOLEAN.get(value, value) if isinstance(value, int) else value
+
+
+def _trim(value: Json) -> Json:
+    return value.strip() if isinstance(value, str) else value

@@ -1,0 +1,159 @@
+"""Composition root of the workers: one per task queue, drained on SIGTERM. `python -m worker [queue ...]`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any, get_args
+
+import structlog
+from redis.asyncio import Redis
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+
+from activities.cards.chunks import ChunkMerge
+from activities.cards.export import ExportStaging
+from activities.cards.operations import SyncOperations
+from activities.cards.reread import ContestedReread
+from clients.cardtrader import CardTrader, new_http_client
+from clients.catalog import Catalog, catalog_engine
+from clients.circuit_breaker import CircuitBreaker
+from clients.token_bucket import TokenBucket
+from db.session import Database
+from db.vault import Vault
+from observability import configure_logging
+from settings import Settings
+from workflows import task_queues
+from workflows.cards.bulk_sync import BulkSyncWorkflow
+from workflows.cards.contracts import SyncPlan
+from workflows.task_queues import TaskQueue
+
+WORKFLOWS = (BulkSyncWorkflow,)
+_CONNECT_TRIES = 30
+_log = structlog.get_logger(__name__)
+
+Activities = list[Callable[..., Any]]
+
+
+@asynccontextmanager
+async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, Activities]]:
+    """Every activity with its dependencies, by the queue it is called on; closes what it opened."""
+    async with AsyncExitStack() as stack:
+        database = Database.connect(
+            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+        )
+        stack.push_async_callback(database.close)
+        redis = Redis.from_url(settings.redis_url.get_secret_value())
+        stack.push_async_callback(redis.aclose)
+        engine = catalog_engine(settings.catalog_dsn)
+        stack.callback(engine.dispose)
+        http = await stack.enter_async_context(new_http_client())
+        vault = Vault.from_setting(settings.fernet_key.get_secret_value())
+        cardtrader = CardTrader(
+            http=http,
+            base_url=settings.cardtrader_api_base_url,
+            bucket=TokenBucket(
+                redis, settings.rate_limit_requests, settings.rate_limit_window_seconds, settings.rate_limit_burst
+            ),
+            jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs"),
+            breaker=CircuitBreaker(redis),
+            export_timeout=settings.export_timeout_seconds,
+        )
+        catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
+        plan = SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run)
+        operations = SyncOperations(database, plan)
+        staging = ExportStaging(
+            database, vault, cardtrader, directory=settings.staging_dir, chunk_size=settings.bulk_chunk_size
+        )
+        chunks = ChunkMerge(database, catalog)
+        reread = ContestedReread(database, vault, cardtrader, catalog)
+        yield {
+            task_queues.HIGH_PRIORITY: [],
+            task_queues.BULK_SYNC: [staging.stage_export, chunks.apply_chunk, reread.reread_contested],
+            task_queues.DEFAULT: [
+                operations.begin_sync,
+                operations.finish_sync,
+                operations.abort_sync,
+                chunks.lose_chunk,
+            ],
+        }
+
+
+async def connect(settings: Settings, *, sleep: Callable[[float], Any] = asyncio.sleep) -> Client:
+    """A connected client; waits for a Temporal server that is still starting. Raises the last error."""
+    for attempt in range(1, _CONNECT_TRIES + 1):
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                data_converter=pydantic_data_converter,
+                runtime=_runtime(settings),
+            )
+        except RuntimeError:
+            if attempt == _CONNECT_TRIES:
+                raise
+            _log.warning("worker.temporal_unreachable", attempt=attempt)
+            await sleep(1.0)
+    raise AssertionError("unreachable")
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    if not settings.worker_metrics_bind:
+        return None
+    prometheus = PrometheusConfig(bind_address=settings.worker_metrics_bind, durations_as_seconds=True)
+    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, metric_prefix="brx_sync_"))
+
+
+def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
+    """The worker of one queue; workflow tasks run on the high-priority queue, away from heavy chunks."""
+    slots = {
+        task_queues.HIGH_PRIORITY: settings.worker_high_priority_slots,
+        task_queues.BULK_SYNC: settings.worker_bulk_sync_slots,
+        task_queues.DEFAULT: settings.worker_default_slots,
+    }
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS if queue == task_queues.HIGH_PRIORITY else (),
+        activities=activities,
+        max_concurrent_activities=slots[queue],
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
+        max_heartbeat_throttle_interval=timedelta(seconds=5),
+    )
+
+
+async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
+    """Serve `queues` until `stop`, then let running activities finish within the grace period."""
+    client = await connect(settings)
+    async with build_activities(settings) as activities, AsyncExitStack() as workers:
+        for queue in queues:
+            await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
+        _log.info("worker.started", queues=list(queues))
+        await stop.wait()
+        _log.info("worker.draining")
+
+
+def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
+
+    async def until_signalled() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run(settings, queues, stop)
+
+    asyncio.run(until_signalled())
+
+
+if __name__ == "__main__":
+    known: tuple[TaskQueue, ...] = get_args(TaskQueue)
+    chosen = [queue for queue in known if queue in sys.argv[1:]]
+    main(chosen or task_queues.ALL)
