@@ -1,0 +1,92 @@
+"""Starting and cancelling a bulk sync.
+
+The operation is committed before the workflow is started, so a task id that was answered can be polled at once;
+the workflow id decides who of many concurrent callers starts it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from api.cards.models import Accepted
+from api.cards.state import is_disconnected, linked_seller
+from api.cards.syncs import AlreadyRunning, RunningSync
+from api.deps import OwnerDep, ServicesDep
+from api.errors import ApiError, SyncInProgress, SyncNotFound, TemporalUnavailable, documented
+from api.services import Services
+from db.cards import operations
+from db.cards.sellers import Seller
+from workflows.cards.contracts import BulkSyncInput
+
+router = APIRouter(tags=["sync"])
+
+ForceQuery = Annotated[
+    bool, Query(description="cancel a running sync first, and accept a stock that shrank suspiciously")
+]
+
+
+@router.post("/start/{user_id}", status_code=202, responses=documented(400, 401, 403, 404, 409, 422))
+async def start(user_id: OwnerDep, services: ServicesDep, force: ForceQuery = False) -> Accepted:
+    """Synchronise the seller's whole stock from CardTrader."""
+    seller = await linked_seller(services, user_id)
+    if is_disconnected(services, seller):
+        raise SyncNotFound("The stored CardTrader token cannot be used. Link the account again.", user_id=str(user_id))
+    await _make_way(services, seller, force)
+    operation_id = await _start(services, seller, force)
+    message = "Bulk sync started (forced)" if force else "Bulk sync started"
+    return Accepted(task_id=str(operation_id), user_id=user_id, message=message)
+
+
+@router.post("/cancel/{user_id}", status_code=202, responses=documented(400, 401, 403, 404, 422))
+async def cancel(user_id: OwnerDep, services: ServicesDep) -> Accepted:
+    """Ask the seller's running sync to stop; what it merged stays."""
+    running = await services.syncs.running(user_id)
+    if running is None:
+        raise SyncNotFound("No sync of this account is running.", user_id=str(user_id))
+    await services.syncs.cancel(user_id, running)
+    return Accepted(task_id=running.operation_id or "", user_id=user_id, message="Cancellation requested")
+
+
+async def _make_way(services: Services, seller: Seller, force: bool) -> None:
+    running = await services.syncs.running(seller.user_id)
+    if running is None:
+        return
+    if not force or not await services.syncs.stop(seller.user_id, running):
+        raise _in_progress(seller, running)
+
+
+async def _start(services: Services, seller: Seller, force: bool) -> UUID:
+    operation_id = services.new_id()
+    async with services.transaction() as connection:
+        metadata = {"mode": "bulk_sync", "force": force}
+        await operations.register(connection, seller.user_id, operation_id, "bulk_sync", metadata)
+    try:
+        await services.syncs.start(BulkSyncInput(user_id=seller.user_id, operation_id=operation_id, force=force))
+    except AlreadyRunning:
+        await _discard(services, operation_id)
+        raise _in_progress(seller, await services.syncs.running(seller.user_id)) from None
+    except Exception as error:
+        await _close_unstarted(services, operation_id, error)
+        raise
+    return operation_id
+
+
+async def _discard(services: Services, operation_id: UUID) -> None:
+    async with services.transaction() as connection:
+        await operations.discard(connection, operation_id)
+
+
+async def _close_unstarted(services: Services, operation_id: UUID, error: Exception) -> None:
+    # The start may have got through although its answer did not: a closed operation ends such a workflow at once.
+    code = error.code if isinstance(error, ApiError) else TemporalUnavailable.code
+    reason = {"code": code, "message": "The sync could not be started. Start it again."}
+    async with services.transaction() as connection:
+        await operations.close(connection, operation_id, "failed", {"phase": "done", "error": reason})
+
+
+def _in_progress(seller: Seller, running: RunningSync | None) -> SyncInProgress:
+    task_id = None if running is None else running.operation_id
+    return SyncInProgress(user_id=str(seller.user_id), current_status=seller.sync_status, task_id=task_id)

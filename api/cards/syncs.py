@@ -1,0 +1,130 @@
+"""Bulk syncs as Temporal sees them: start, look, cancel. The workflow id is the single flight of a seller.
+
+The memo names the operation a run belongs to, so that a run is never taken for another operation's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.temporal import CALL, temporal_faults
+from workflows.cards.contracts import BULK_SYNC_WORKFLOW, BulkSyncInput, bulk_sync_id
+from workflows.search_attributes import CONTEXT, PROGRESS, SYNC_PHASE, SYNC_STATUS, USER_ID
+from workflows.task_queues import HIGH_PRIORITY
+
+MEMO_OPERATION: Final = "operation_id"
+_CLOSE_POLL_SECONDS: Final = 0.2
+
+
+class AlreadyRunning(Exception):
+    """A bulk sync of this seller is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSync:
+    """A sync in flight: its operation (None when nobody told), its chain of runs, and whether it is retrying."""
+
+    operation_id: str | None
+    first_run_id: str
+    retrying: bool
+
+    def belongs_to(self, operation_id: str) -> bool:
+        """Whether it may be the run of that operation."""
+        return self.operation_id in (None, operation_id)
+
+
+class BulkSyncs:
+    """Every method raises `TemporalUnavailable` within seconds when the server does not answer."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        close_polls: int = 50,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._client, self._close_polls, self._sleep = client, close_polls, sleep
+
+    async def start(self, sync: BulkSyncInput) -> None:
+        """Start the workflow; needs no worker to be alive. Raises `AlreadyRunning`."""
+        try:
+            with temporal_faults():
+                await self._client.start_workflow(
+                    BULK_SYNC_WORKFLOW,
+                    sync,
+                    id=bulk_sync_id(sync.user_id),
+                    task_queue=HIGH_PRIORITY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    memo={MEMO_OPERATION: str(sync.operation_id)},
+                    static_summary="Bulk sync, removals accepted" if sync.force else "Bulk sync",
+                    search_attributes=_attributes(sync.user_id),
+                    priority=Priority(fairness_key=str(sync.user_id)),
+                    rpc_timeout=CALL,
+                )
+        except WorkflowAlreadyStartedError:
+            raise AlreadyRunning from None
+
+    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
+        """The seller's sync in flight, if any."""
+        handle = self._client.get_workflow_handle(bulk_sync_id(user_id))
+        try:
+            with temporal_faults():
+                description = await handle.describe(rpc_timeout=timeout)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return await _running(description)
+
+    async def cancel(self, user_id: UUID, sync: RunningSync) -> None:
+        """Ask this very sync, and no later one, to stop; no effect when it has ended."""
+        handle = self._client.get_workflow_handle(bulk_sync_id(user_id), first_execution_run_id=sync.first_run_id)
+        try:
+            with temporal_faults():
+                await handle.cancel(rpc_timeout=CALL)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def stop(self, user_id: UUID, sync: RunningSync) -> bool:
+        """Cancel and wait, about ten seconds at most, for its end; False when it goes on."""
+        await self.cancel(user_id, sync)
+        for _ in range(self._close_polls):
+            now = await self.running(user_id)
+            if now is None or now.first_run_id != sync.first_run_id:
+                return True
+            await self._sleep(_CLOSE_POLL_SECONDS)
+        return False
+
+
+async def _running(description: WorkflowExecutionDescription) -> RunningSync | None:
+    if description.status != WorkflowExecutionStatus.RUNNING:
+        return None
+    pending = description.raw_description.pending_activities
+    return RunningSync(
+        operation_id=await description.memo_value(MEMO_OPERATION, None),
+        first_run_id=description.raw_description.workflow_execution_info.first_run_id,
+        retrying=any(activity.attempt > 1 for activity in pending),
+    )
+
+
+def _attributes(user_id: UUID) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(USER_ID, str(user_id)),
+            SearchAttributePair(CONTEXT, "cards"),
+            SearchAttributePair(SYNC_STATUS, "pending"),
+            SearchAttributePair(SYNC_PHASE, "queued"),
+            SearchAttributePair(PROGRESS, 0),
+        ]
+    )

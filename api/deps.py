@@ -1,0 +1,53 @@
+"""Dependencies of the routes, as `Annotated` aliases."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.auth import Principal
+from api.errors import Forbidden, InvalidInput, Unauthorized
+from api.services import Services
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="RS256 access token of the auth service")
+_UUID: dict[str, Any] = {"format": "uuid"}
+
+
+def get_services(request: Request) -> Services:
+    """What the composition root opened."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def get_principal(
+    services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Principal:
+    """The caller."""
+    if credentials is None or not credentials.credentials:
+        raise Unauthorized("Missing token")
+    return services.authenticator.authenticate(credentials.credentials)
+
+
+PrincipalDep = Annotated[Principal, Depends(get_principal)]
+
+
+def get_owner(
+    principal: PrincipalDep, user_id: Annotated[str, Path(description="the seller", json_schema_extra=_UUID)]
+) -> UUID:
+    """The seller of the path, who must be the caller."""
+    try:
+        owner = UUID(user_id)
+    except ValueError:
+        raise InvalidInput("Invalid user_id format", field="user_id") from None
+    if owner != principal.user_id:
+        raise Forbidden
+    return owner
+
+
+OwnerDep = Annotated[UUID, Depends(get_owner)]

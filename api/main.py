@@ -1,0 +1,138 @@
+"""Composition root of the facade: settings in, one ASGI application out.
+
+`create_app` serves the `cards` context at `/`. Another context is an app of its own made by `context_app` and
+mounted below its name; the lifespan here opens what all of them share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from redis.asyncio import Redis
+
+from api import error_handlers, health, metrics, probes
+from api.auth import Authenticator, load_public_keys
+from api.cards.router import cards_router
+from api.cards.syncs import BulkSyncs
+from api.cards.verification import CardTraderVerifier
+from api.metrics import HttpMetrics, observe_pool
+from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
+from api.services import Services
+from api.temporal import connect
+from clients.cardtrader import CardTrader, new_http_client
+from clients.circuit_breaker import CircuitBreaker
+from clients.token_bucket import TokenBucket
+from db.session import Database
+from db.vault import Vault
+from observability import Metrics, configure_logging
+from settings import Settings
+from workflows import task_queues
+
+OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
+
+_METER = "brx_sync.api"
+
+
+def create_app(settings: Settings, open_services: OpenServices | None = None) -> FastAPI:
+    """The application. Nothing is connected before its lifespan starts, and then only on first use."""
+    configure_logging(settings.log_level, settings.log_format)
+    measured = Metrics.create("brx-sync-api")
+    app = context_app(
+        "BRX Sync",
+        "Keeps a seller's card stock the same on Ebartex and CardTrader.",
+        [cards_router(development=settings.is_development), health.router, metrics.router],
+    )
+    app.router.lifespan_context = _lifespan(settings, measured, open_services or _open_services)
+    app.state.metrics = measured
+    _add_middleware(app, settings, HttpMetrics(measured.provider.get_meter(_METER)))
+    return app
+
+
+def context_app(title: str, description: str, routers: list[APIRouter]) -> FastAPI:
+    """One context's routes, errors and documentation page. Its state gets `services` from the lifespan."""
+    app = FastAPI(title=title, description=description, version=health.service_version(), redirect_slashes=False)
+    error_handlers.install(app)
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _lifespan(
+    settings: Settings, measured: Metrics, open_services: OpenServices
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            observe_pool(measured.provider.get_meter(_METER), services.database)
+            yield
+        measured.shutdown()
+
+    return lifespan
+
+
+@asynccontextmanager
+async def _open_services(settings: Settings) -> AsyncIterator[Services]:
+    async with AsyncExitStack() as stack:
+        database = Database.connect(
+            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+        )
+        stack.push_async_callback(database.close)
+        redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
+        stack.push_async_callback(redis.aclose)
+        http = await stack.enter_async_context(new_http_client())
+        temporal = await connect(settings.temporal_address, settings.temporal_namespace)
+        yield Services(
+            database=database,
+            vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
+            authenticator=_authenticator(settings),
+            verifier=CardTraderVerifier(
+                CardTrader(
+                    http=http,
+                    base_url=settings.cardtrader_api_base_url,
+                    bucket=TokenBucket(
+                        redis,
+                        settings.rate_limit_requests,
+                        settings.rate_limit_window_seconds,
+                        settings.rate_limit_burst,
+                    ),
+                    jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs"),
+                    breaker=CircuitBreaker(redis),
+                )
+            ),
+            syncs=BulkSyncs(temporal),
+            probes={
+                "postgresql": probes.postgresql(database),
+                "redis": probes.redis(redis),
+                "mysql": probes.catalog(settings.catalog_dsn),
+                "temporal": probes.temporal(temporal),
+                "worker": probes.WorkerProbe(temporal, task_queues.ALL),
+            },
+        )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(
+        load_public_keys(settings.jwt_public_key.get_secret_value()),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway_seconds=settings.jwt_leeway_seconds,
+    )
+
+
+def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics) -> None:
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    if origins := [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TRACE_HEADER],
+            expose_headers=[TRACE_HEADER, "Retry-After", "ETag"],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestContext, metrics=http_metrics)

@@ -1,0 +1,71 @@
+"""What the routes work with; built by `api.main`, replaced by fakes in tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import Authenticator
+from api.cards.syncs import BulkSyncs
+from api.cards.verification import AccountVerifier
+from api.errors import DatabaseUnavailable
+from api.probes import Probe
+from db.session import Database
+from db.vault import Vault
+
+TRANSACTION_SECONDS: Final = 10.0
+_DATABASE_FAULTS: Final = (
+    OSError,
+    PoolTimeout,
+    InterfaceError,
+    OperationalError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Dependencies of every route."""
+
+    database: Database
+    vault: Vault
+    authenticator: Authenticator
+    verifier: AccountVerifier
+    syncs: BulkSyncs
+    probes: Mapping[str, Probe]
+    clock: Callable[[], datetime] = utc_now
+    new_id: Callable[[], UUID] = uuid4
+    stream_interval: float = 1.0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One bounded transaction, for database work only: a fault of the server raises `DatabaseUnavailable`."""
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS), self.database.begin() as connection:
+                yield connection
+        except _DATABASE_FAULTS as fault:
+            raise DatabaseUnavailable from fault
+        except DBAPIError as fault:
+            if fault.connection_invalidated:
+                raise DatabaseUnavailable from fault
+            raise
