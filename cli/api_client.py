@@ -1,0 +1,112 @@
+"""A thin HTTP client of our own API for the user commands; every failure becomes a `CliError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from cli.errors import RefusedError, UnreachableError
+
+Params = Mapping[str, str | int | bool]
+
+_PREFIX = "/api/v1/sync"
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+# The server sends a comment line every few seconds while nothing changes.
+_STREAM_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    data: str
+
+
+class _Problem(BaseModel):
+    code: str = "HTTP_ERROR"
+    message: str = "The API refused without a reason."
+
+
+class _Envelope(BaseModel):
+    error: _Problem
+
+
+class Api:
+    """One caller of one API. Paths are those below `/api/v1/sync`."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    @classmethod
+    @contextmanager
+    def connect(cls, url: str, token: str) -> Iterator[Self]:
+        """A client that is closed at the end of the block.
+
+        Raises:
+            UnreachableError: the API did not answer, at whatever point of the block.
+        """
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            with httpx.Client(base_url=url.rstrip("/") + _PREFIX, headers=headers, timeout=_TIMEOUT) as http:
+                yield cls(http)
+        except (httpx.TransportError, httpx.InvalidURL):
+            raise UnreachableError(url) from None
+
+    def get(self, path: str, params: Params | None = None) -> str:
+        """Body of a successful answer.
+
+        Raises:
+            RefusedError: any status but 2xx.
+        """
+        return _checked(self._http.get(path, params=params)).text
+
+    def post(self, path: str, body: Mapping[str, str] | None = None, params: Params | None = None) -> str:
+        """As `get`."""
+        return _checked(self._http.post(path, json=body, params=params)).text
+
+    def events(self, user_id: UUID) -> Iterator[Event]:
+        """Progress events of a seller, until the server closes the stream.
+
+        Raises:
+            RefusedError: any status but 2xx.
+        """
+        with self._http.stream("GET", f"/progress/{user_id}/stream", timeout=_STREAM_TIMEOUT) as response:
+            if response.is_error:
+                response.read()
+            yield from parse_events(_checked(response).iter_lines())
+
+
+def parse_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Server-sent events from the lines of a stream; comments and other fields are passed over."""
+    name, data = "message", list[str]()
+    for line in lines:
+        field, _, value = line.partition(":")
+        match field:
+            case "event":
+                name = value.strip()
+            case "data":
+                data.append(value.removeprefix(" "))
+            case "" if not line and data:
+                yield Event(name, "\n".join(data))
+                name, data = "message", []
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    problem = _problem(response.text)
+    raise RefusedError(problem.code, problem.message, response.status_code)
+
+
+def _problem(body: str) -> _Problem:
+    try:
+        return _Envelope.model_validate_json(body).error
+    except ValidationError:
+        return _Problem(message="The answer is not this API's. Is the address right?")

@@ -1,0 +1,28 @@
+"""Which command is where. Modules with heavy imports are reached from inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import inventory, keys, servers, settings_example, sync
+from cli.demo.command import demo
+from cli.doctor.command import doctor
+
+app = typer.Typer(
+    name="brx-sync",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="BRX Sync: keeps a seller's stock the same everywhere.",
+)
+app.command()(demo)
+app.command()(doctor)
+app.command()(servers.api)
+app.command()(servers.worker)
+app.command()(servers.migrate)
+app.command()(sync.link)
+app.add_typer(sync.app, name="sync")
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(keys.token_app, name="token")
+app.add_typer(keys.keys_app, name="keys")
+app.add_typer(settings_example.app, name="settings")

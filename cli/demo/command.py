@@ -1,0 +1,24 @@
+"""The command's options. What needs the development dependencies is imported when it runs, not for its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import DATA_DIR
+
+
+def demo(
+    products: Annotated[int, typer.Option(min=1, max=5_000_000, help="size of the seller's stock")] = 50_000,
+    seed: Annotated[int, typer.Option(help="of the simulator's random stock")] = 1,
+    port: Annotated[int | None, typer.Option(help="of the API; a free one when not given", show_default=False)] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="begin with empty databases")] = False,
+    leave: Annotated[bool, typer.Option("--exit", help="end by itself; exit code 0 only if the laws held")] = False,
+    data_dir: Annotated[Path, typer.Option(help="where its databases live", file_okay=False)] = DATA_DIR,
+) -> None:
+    """Start everything with a simulated CardTrader, sync a stock, and prove that nothing drifted."""
+    from cli.demo.performance import perform
+
+    perform(products, seed, port, data_dir, fresh=fresh, leave=leave)

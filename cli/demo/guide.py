@@ -1,0 +1,63 @@
+"""What the demo prints at the end: the figures, the addresses, and the lines to try next."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.demo.figures import DemoFigures
+from devstack.service import RunningService
+from workflows.cards.contracts import bulk_sync_id
+
+
+def show_figures(console: Console, figures: DemoFigures) -> None:
+    """The verdict, as the simulator's books have it."""
+    use, drift = figures.requests, figures.first_sync.drift.total + figures.second_sync.drift.total
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("products compared one by one", f"drift {drift}")
+    table.add_row(
+        f"requests in any {use.window_seconds:g} s window",
+        f"{use.max_in_any_window} at most of {use.limit} allowed ({use.requests} in all)",
+    )
+    table.add_row("every product in one counter (L6)", "yes" if _conserved(figures) else "NO")
+    table.add_row("laws held", "[green]yes[/green]" if figures.laws_held else "[bold red]NO[/bold red]")
+    console.print()
+    console.print(table)
+
+
+def show_addresses(console: Console, service: RunningService, user_id: UUID) -> None:
+    """Where to look and what to type."""
+    temporal = service.environment["TEMPORAL_UI_URL"]
+    workflow = f"{temporal}/namespaces/default/workflows/{bulk_sync_id(user_id).replace(':', '%3A')}"
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, address in (
+        ("API", f"{service.api_url}/docs"),
+        ("Temporal Web UI", temporal),
+        ("this sync in it", workflow),
+        ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
+    ):
+        table.add_row(name, address)
+    console.print()
+    console.print(table)
+    console.print("\nTry in another terminal:\n")
+    for line in _commands(service, user_id):
+        console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _commands(service: RunningService, user_id: UUID) -> tuple[str, ...]:
+    python = ".venv/bin/python -m cli"
+    change = """-H 'content-type: application/json' -d '{"fraction_changed": 0.05}'"""
+    return (
+        f"export BRX_API_URL={service.api_url} BRX_TOKEN={service.access_token(user_id)}",
+        f"curl -X POST {service.simulator_url}/control/change {change}",
+        f"{python} sync start {user_id} --follow",
+        f"{python} sync progress {user_id}",
+        f"{python} inventory list {user_id} --limit 5",
+        f'curl -H "Authorization: Bearer $BRX_TOKEN" $BRX_API_URL/api/v1/sync/status/{user_id}',
+    )
+
+
+def _conserved(figures: DemoFigures) -> bool:
+    return figures.first_sync.conserved and figures.second_sync.conserved

@@ -1,0 +1,72 @@
+"""Start, story, and staying up until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from cli.console import emit, out
+from cli.demo.figures import DemoFigures
+from cli.demo.guide import show_addresses, show_figures
+from cli.demo.scenario import Scenario
+from cli.errors import UnfitError
+from devstack.errors import DevStackError
+from devstack.service import RunningService, ServiceOptions, start_service
+from devstack.stack import DevStack
+
+_WATCH_SECONDS = 0.5
+
+
+def perform(products: int, seed: int, port: int | None, data_dir: Path, *, fresh: bool, leave: bool) -> None:
+    """Run the demo; see the command.
+
+    Raises:
+        UnfitError: a server failed to start, or died.
+        CliError: a step of the story was refused.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        figures = _perform(ServiceOptions(products=products, seed=seed, api_port=port), data_dir, fresh, leave)
+    except DevStackError as error:
+        raise UnfitError(str(error)) from None
+    if leave:
+        emit(figures.model_dump_json())
+        raise typer.Exit(not figures.laws_held)
+
+
+def _perform(options: ServiceOptions, data_dir: Path, fresh: bool, leave: bool) -> DemoFigures:
+    console = out()
+    with ExitStack() as stack:
+        with console.status("Starting PostgreSQL, Valkey, Temporal, the simulators, the API and the workers"):
+            # No address of the environment is used: a demo must never meet a real database.
+            servers = stack.enter_context(DevStack(data_dir, fresh=fresh, environ={}))
+            service = start_service(servers, options)
+        scenario = Scenario(service, console, options.products, options.seed)
+        figures = scenario.play()
+        show_figures(console, figures)
+        if not leave:
+            show_addresses(console, service, scenario.user_id)
+            _stay(service, console)
+    return figures
+
+
+def _stay(service: RunningService, console: Console) -> None:
+    console.print("\nCtrl-C ends everything.")
+    try:
+        while True:
+            service.check_alive()
+            time.sleep(_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        console.print("\nStopping")
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    # Unwinds the stack, so that the servers are stopped in order.
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,48 @@
+"""`api`, `worker`, `migrate`: the processes of an installation; settings come from the environment and `.env`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cli.console import out
+from cli.options import Queue
+from settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+App = Literal["cards", "all"]
+
+
+def api(
+    app: Annotated[App, typer.Option(help="which contexts to serve")] = "all",
+    host: Annotated[str, typer.Option(help="address to bind")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the HTTP API."""
+    import uvicorn
+
+    from api.main import create_app
+
+    factories: dict[App, Callable[[Settings], FastAPI]] = {"cards": create_app, "all": create_app}
+    uvicorn.run(factories[app](Settings()), host=host, port=port, loop="uvloop", log_config=None, access_log=False)
+
+
+def worker(
+    queue: Annotated[list[Queue] | None, typer.Option(help="repeat for several; all when not given")] = None,
+) -> None:
+    """Run workers for task queues until SIGTERM."""
+    import worker as workers
+
+    workers.main([chosen.value for chosen in queue or Queue])
+
+
+def migrate(revision: Annotated[str, typer.Option(help="revision to migrate to")] = "head") -> None:
+    """Bring the database schema up to date; does nothing when it is."""
+    from db.migrate import upgrade
+
+    upgrade(Settings().database_url, revision)
+    out().print(f"Database schema is at {revision}")
