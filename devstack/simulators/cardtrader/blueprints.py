@@ -67,6 +67,11 @@ class Blueprints:
         first, second = pick(self.hashes, 3, len(_FIRST)).tolist(), pick(self.hashes, 11, len(_SECOND)).tolist()
         return [f"{_FIRST[a]} {_SECOND[b]}" for a, b in zip(first, second, strict=True)]
 
+    @property
+    def plain_names(self) -> list[str]:
+        """Names as people read them."""
+        return [name.replace('\\"', '"') for name in self.names]
+
 
 def describe(ids: NDArray[np.integer]) -> Blueprints:
     """The attributes of these blueprints."""
@@ -109,7 +114,7 @@ def blueprint(blueprint_id: int) -> Blueprint:
     """One blueprint by id."""
     found = describe(np.array([blueprint_id], np.int64))
     return Blueprint(
-        blueprint_id, found.names[0].replace('\\"', '"'), int(found.game[0]), int(found.schema[0]),
+        blueprint_id, found.plain_names[0], int(found.game[0]), int(found.schema[0]),
         int(found.expansion[0]) or None, bool(found.foilable[0]),
     )  # fmt: skip
 

@@ -14,14 +14,9 @@ from fastapi.responses import StreamingResponse
 
 from .catalogue_routes import InMarket
 from .control_models import (
-    BulkChange,
     Changed,
     NewSeller,
-    ProductEdit,
-    Sale,
     SellerView,
-    StateChange,
-    Traffic,
     WebhookTarget,
 )  # fmt: skip
 from .faults import FaultSpec, FaultState
@@ -29,10 +24,7 @@ from .gate import json_response
 from .knobs import Knobs
 from .limits import fingerprint
 from .market import Market
-from .order_shapes import Order
-from .orders import SaleLine, SaleRefusedError
 from .seller import Seller, SellerSpec
-from .site import Site
 from .webhooks import is_loopback
 
 
@@ -41,6 +33,14 @@ async def authorised(request: Request) -> None:
     wanted = request.app.state.control_token
     if wanted and request.headers.get("x-control-token") != wanted:
         raise HTTPException(401, "wrong or missing X-Control-Token")
+
+
+def seller_named(market: Market, token: str) -> Seller:
+    """The seller with that token, the first one for ""."""
+    seller = market.sellers.get(token) if token else next(iter(market.sellers.values()), None)
+    if seller is None:
+        raise HTTPException(404, "no such seller")
+    return seller
 
 
 router: Final = APIRouter(dependencies=[Depends(authorised)])
@@ -74,7 +74,7 @@ async def sellers(market: InMarket) -> list[SellerView]:
 @router.put("/webhook")
 async def set_webhook(target: WebhookTarget, market: InMarket) -> SellerView:
     """Set a seller's webhook address."""
-    seller = _seller(market, target.token)
+    seller = seller_named(market, target.token)
     seller.webhook_url = _checked(target.url)
     return _view(seller)
 
@@ -91,67 +91,10 @@ async def flush_webhooks(market: InMarket) -> None:
     market.webhooks.flush()
 
 
-@router.post("/sell")
-async def sell(sale: Sale, market: InMarket) -> Response:
-    """A purchase: 409 when something is not on sale in that quantity."""
-    seller = _seller(market, sale.token)
-    lines = [SaleLine(line.product_id, line.quantity) for line in sale.lines]
-    try:
-        if lines:
-            order = market.orders.sell(seller, lines, zero=sale.zero, presale=sale.presale)
-        else:
-            site = Site(market, seller)
-            found = site.sell_random(market.random, sale.random_lines, zero=sale.zero, presale=sale.presale)
-            order = _existing(found)
-    except SaleRefusedError as error:
-        raise HTTPException(409, str(error)) from error
-    return json_response(order)
-
-
-@router.post("/merge-hub")
-async def merge_hub(market: InMarket, token: str = "") -> Response:
-    """The weekly Zero order."""
-    return json_response(_existing(market.orders.merge_hub(_seller(market, token))))
-
-
-@router.post("/orders/{order_id}/state")
-async def set_order_state(order_id: int, change: StateChange, market: InMarket) -> Response:
-    """Move an order to another state; `canceled` may relist its goods."""
-    seller = _seller(market, change.token)
-    order = _existing(seller.orders.get(order_id))
-    if change.state == "canceled":
-        market.orders.cancel(seller, order, relist=change.relist)
-    else:
-        market.orders.set_state(seller, order, change.state)
-    return json_response(order)
-
-
-@router.delete("/orders/{order_id}", status_code=204)
-async def destroy_order(order_id: int, market: InMarket, token: str = "") -> None:
-    """Remove an order."""
-    seller = _seller(market, token)
-    market.orders.destroy(seller, _existing(seller.orders.get(order_id)))
-
-
-@router.patch("/products/{product_id}", status_code=204)
-async def edit_product(product_id: int, edit: ProductEdit, market: InMarket) -> None:
-    """Edit a product as on the site."""
-    site = Site(market, _seller(market, edit.token))
-    if not site.edit(product_id, edit.quantity, edit.price_cents, edit.description):
-        raise HTTPException(404, "not on sale")
-
-
-@router.delete("/products/{product_id}", status_code=204)
-async def destroy_product(product_id: int, market: InMarket, token: str = "") -> None:
-    """Remove a product as on the site."""
-    if not Site(market, _seller(market, token)).destroy(product_id):
-        raise HTTPException(404, "not on sale")
-
-
 @router.get("/products")
 async def products(market: InMarket, ids: str, token: str = "") -> Response:
     """The truth about some products (comma-separated ids); those not on sale are absent."""
-    stock = _seller(market, token).stock
+    stock = seller_named(market, token).stock
     rows = [row for text in ids.split(",") if (row := stock.find(int(text))) is not None]
     return json_response([stock.read(row) for row in rows])
 
@@ -161,7 +104,7 @@ async def stock(
     market: InMarket, token: str = "", form: Annotated[Literal["npy", "ndjson"], Query(alias="format")] = "npy"
 ) -> Response:
     """Everything on sale: a structured .npy array (id, blueprint_id, quantity, price_cents), or JSON lines."""
-    truth = _seller(market, token).stock.truth()
+    truth = seller_named(market, token).stock.truth()
     if form == "ndjson":
         return StreamingResponse(_lines(truth), media_type="application/x-ndjson")
     buffer = io.BytesIO()
@@ -169,25 +112,10 @@ async def stock(
     return Response(buffer.getvalue(), media_type="application/octet-stream")
 
 
-@router.post("/change")
-async def change(wanted: BulkChange, market: InMarket) -> Changed:
-    """Change and remove a random part of the stock."""
-    stock = _seller(market, wanted.token).stock
-    changed, gone = stock.change_many(wanted.seed, wanted.fraction_changed, wanted.fraction_gone)
-    return Changed(changed=changed, gone=gone)
-
-
 @router.post("/prepare")
 async def prepare(market: InMarket) -> Changed:
     """Render every block that changed, of all sellers, now."""
     return Changed(changed=sum(seller.store.prepare() for seller in market.sellers.values()))
-
-
-@router.post("/traffic", status_code=202)
-async def traffic(wanted: Traffic, market: InMarket) -> None:
-    """Start random events in the background."""
-    site = Site(market, _seller(market, wanted.token))
-    market.start(site.traffic(wanted.events, wanted.per_second, wanted.seed, wanted.weights.model_dump()))
 
 
 @router.post("/faults", status_code=201)
@@ -240,19 +168,6 @@ async def reset_limits(market: InMarket) -> None:
 async def reset(market: InMarket) -> None:
     """Back to the start."""
     market.reset()
-
-
-def _seller(market: Market, token: str) -> Seller:
-    seller = market.sellers.get(token) if token else next(iter(market.sellers.values()), None)
-    if seller is None:
-        raise HTTPException(404, "no such seller")
-    return seller
-
-
-def _existing(order: Order | None) -> Order:
-    if order is None:
-        raise HTTPException(404, "no such order")
-    return order
 
 
 def _checked(url: str) -> str:

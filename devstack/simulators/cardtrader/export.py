@@ -111,9 +111,12 @@ class BlockStore:
         if not (path.exists() and index.exists() and path.stat().st_size):
             return False
         entries = msgspec.json.decode(index.read_bytes(), type=list[Entry])
+        size = entries[-1].offset + entries[-1].size if entries else 0
+        if len(entries) != self._stock.blocks or path.stat().st_size != size:
+            return False
         with path.open("rb") as file:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         self._pieces = [
             Piece(mapped[entry.offset : entry.offset + entry.size], entry.length, entry.crc) for entry in entries
         ]
-        return len(entries) == self._stock.blocks
+        return True

@@ -7,6 +7,7 @@ import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from .clock import Clock, Ids, new_ids
 from .connections import Connections
@@ -32,7 +33,7 @@ class MarketSpec:
 
 
 class Market:
-    """State of one simulator process. Not thread-safe: everything happens on one event loop."""
+    """State of one simulator, an async context manager. Not thread-safe: everything happens on one event loop."""
 
     def __init__(self, spec: MarketSpec, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.spec = spec
@@ -78,11 +79,16 @@ class Market:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        await self.webhooks.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Stop everything that runs in the background."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.webhooks.__aexit__()
 
     def _notify(self, seller: Seller, cause: str, order: Order) -> None:
         self.webhooks.order_event(seller, cause, order)

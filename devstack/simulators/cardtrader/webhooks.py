@@ -70,6 +70,7 @@ class Webhooks:
         self._held: Delivery | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
+        self._open = 0
         self.outcomes: Counter[str] = Counter()
 
     async def __aenter__(self) -> Webhooks:
@@ -85,7 +86,7 @@ class Webhooks:
     @property
     def pending(self) -> int:
         """Deliveries not yet through."""
-        return self.outcomes["queued"] - self.outcomes["delivered"] - self.outcomes["given_up"]
+        return self._open
 
     def order_event(self, seller: Seller, cause: str, order: Order) -> None:
         """Tell a seller about an order."""
@@ -115,6 +116,7 @@ class Webhooks:
     def _schedule(self, delivery: Delivery, cause: str) -> None:
         """Queue now, later, or behind the next one."""
         self.outcomes["queued"] += 1
+        self._open += 1
         if delay := self._faults.take("webhook_delay", path=cause):
             self._start(self._later(delivery, delay.seconds))
         elif self._held is None and self._faults.take("webhook_reorder", path=cause):
@@ -146,10 +148,13 @@ class Webhooks:
 
     async def _work(self) -> None:
         """Deliver until the queue is empty."""
-        while not self._queue.empty():
-            is_through = await self._deliver(self._queue.get_nowait())
-            self.outcomes["delivered" if is_through else "given_up"] += 1
-        self._workers -= 1
+        try:
+            while not self._queue.empty():
+                is_through = await self._deliver(self._queue.get_nowait())
+                self.outcomes["delivered" if is_through else "given_up"] += 1
+                self._open -= 1
+        finally:
+            self._workers -= 1
 
     async def _deliver(self, delivery: Delivery) -> bool:
         headers = {"Content-Type": "application/json", "Signature": delivery.signature}
