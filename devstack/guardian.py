@@ -23,7 +23,7 @@ _PR_SET_KEEPCAPS: Final = 8
 _CLONE_NEWUSER: Final = 0x10000000
 _CAP_DAC_OVERRIDE: Final = 1
 _CAPABILITY_VERSION_3: Final = 0x20080522
-_NAMESPACE_UID: Final = 1000
+_NAMESPACE_UID: Final = 65534
 _CANNOT_EXECUTE: Final = 126
 
 
@@ -132,7 +132,7 @@ def _assume(identity: str) -> None:
 
 
 def _enter_user_namespace() -> None:
-    """Be a non-zero uid by name only: outside the namespace we are still root, so root's folders stay open to us."""
+    """Be `nobody` by number only: outside the namespace we are who we were, so our folders stay open to us."""
     uid, gid = os.geteuid(), os.getegid()
     _libc_call("unshare", _CLONE_NEWUSER)
     _write("/proc/self/setgroups", "deny")

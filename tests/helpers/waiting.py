@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def eventually(assertion: Callable[[], T | Awaitable[T]], deadline: float = 10.0, pause: float = 0.02) -> T:
+@overload
+async def eventually(
+    assertion: Callable[[], Coroutine[Any, Any, T]], deadline: float = 10.0, pause: float = 0.02
+) -> T: ...
+
+
+@overload
+async def eventually(assertion: Callable[[], T], deadline: float = 10.0, pause: float = 0.02) -> T: ...
+
+
+async def eventually(assertion: Callable[[], Any], deadline: float = 10.0, pause: float = 0.02) -> Any:
     """Repeat a (possibly async) assertion until it holds, and return what it returned.
 
     Raises:
