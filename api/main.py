@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from api import error_handlers, health, metrics, probes
 from api.auth import Authenticator, load_public_keys
-from api.cards.router import cards_router
+from api.cards.router import cards_routers
 from api.cards.syncs import BulkSyncs
 from api.cards.verification import CardTraderVerifier
 from api.metrics import HttpMetrics, observe_pool
@@ -43,7 +43,7 @@ def create_app(settings: Settings, open_services: OpenServices | None = None) ->
     app = context_app(
         "BRX Sync",
         "Keeps a seller's card stock the same on Ebartex and CardTrader.",
-        [cards_router(development=settings.is_development), health.router, metrics.router],
+        [*cards_routers(development=settings.is_development), health.router, metrics.router],
     )
     app.router.lifespan_context = _lifespan(settings, measured, open_services or _open_services)
     app.state.metrics = measured

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.cards import state
 from api.cards.models import Failure, SyncCounts
-from api.cards.parameters import CursorQuery, Instant, LimitQuery, Text, decode_cursor, next_cursor, page_size
+from api.cards.parameters import PREFIX, CursorQuery, Instant, LimitQuery, Text, decode_cursor, next_cursor, page_size
 from api.deps import OwnerDep, ServicesDep
 from api.errors import documented
 from api.services import Services
@@ -22,7 +22,7 @@ from db.cards.operations import Operation
 from db.keyset import Position
 from domain.cards.progress import State
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(prefix=PREFIX, tags=["audit"])
 
 OperationType = Literal["bulk_sync", "periodic_sync", "update", "delete", "purchase", "webhook"]
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.cards.parameters import (
     MAX_INT,
+    PREFIX,
     CursorQuery,
     Instant,
     LimitQuery,
@@ -27,7 +28,7 @@ from db.cards import inventory
 from db.cards.inventory import StockFilter
 from db.keyset import Position
 
-router = APIRouter(tags=["inventory"])
+router = APIRouter(prefix=PREFIX, tags=["inventory"])
 
 SyncState = Literal["synced", "pending", "uncertain", "failed"]
 

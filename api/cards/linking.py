@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api.cards.models import Linked, LinkRequest, SetupRequest
+from api.cards.parameters import PREFIX
 from api.cards.state import latest_sync
 from api.cards.verification import LinkedAccount
 from api.deps import OwnerDep, ServicesDep
@@ -15,8 +16,8 @@ from api.services import Services
 from db.cards import sellers
 from db.cards.sellers import Seller
 
-router = APIRouter(tags=["link"])
-development_router = APIRouter(tags=["link"])
+router = APIRouter(prefix=PREFIX, tags=["link"])
+development_router = APIRouter(prefix=PREFIX, tags=["link"])
 
 
 @router.post("/link/{user_id}", responses=documented(400, 401, 403, 409, 413, 422, 429, 502))

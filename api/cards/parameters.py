@@ -1,4 +1,4 @@
-"""Query parameters the routes share: cursors, instants, bounded texts."""
+"""What the routes share: their prefix, cursors, instants, bounded texts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pydantic import AfterValidator
 from api.errors import InvalidInput
 from db.keyset import Position
 
+# On each router, not where they are included: a route then knows its whole template, which labels metrics.
+PREFIX: Final = "/api/v1/sync"
 MAX_INT: Final = 2**31 - 1
 _MAX_BIGINT: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

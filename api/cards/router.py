@@ -7,11 +7,7 @@ from fastapi import APIRouter
 from api.cards import audit, inventory, linking, starting, watching
 
 
-def cards_router(*, development: bool) -> APIRouter:
-    """The routes; `development` adds what must not exist in production."""
-    router = APIRouter(prefix="/api/v1/sync")
-    for theme in (linking.router, starting.router, watching.router, inventory.router, audit.router):
-        router.include_router(theme)
-    if development:
-        router.include_router(linking.development_router)
-    return router
+def cards_routers(*, development: bool) -> list[APIRouter]:
+    """One router per theme; `development` adds what must not exist in production."""
+    routers = [linking.router, starting.router, watching.router, inventory.router, audit.router]
+    return [*routers, linking.development_router] if development else routers

@@ -12,6 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.cards.models import Accepted
+from api.cards.parameters import PREFIX
 from api.cards.state import is_disconnected, linked_seller
 from api.cards.syncs import AlreadyRunning, RunningSync
 from api.deps import OwnerDep, ServicesDep
@@ -21,7 +22,7 @@ from db.cards import operations
 from db.cards.sellers import Seller
 from workflows.cards.contracts import BulkSyncInput
 
-router = APIRouter(tags=["sync"])
+router = APIRouter(prefix=PREFIX, tags=["sync"])
 
 ForceQuery = Annotated[
     bool, Query(description="cancel a running sync first, and accept a stock that shrank suspiciously")

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.cards import state
 from api.cards.models import AccountStatus, NoSync, SyncProgress, TaskState, TaskStatus
+from api.cards.parameters import PREFIX
 from api.deps import OwnerDep, PrincipalDep, ServicesDep
 from api.errors import ApiError, NotFound, documented
 from api.services import Services
@@ -18,7 +19,7 @@ from db.cards import operations
 from db.cards.operations import Operation
 from domain.cards.progress import SUCCEEDED
 
-router = APIRouter(tags=["sync"])
+router = APIRouter(prefix=PREFIX, tags=["sync"])
 
 _MESSAGES: Final[dict[TaskStatus, str]] = {
     "PENDING": "Task is waiting to be processed",
