@@ -19,7 +19,7 @@ class RedisScript:
         self._script = redis.register_script(source)
         self._timeout = timeout
 
-    async def run(self, key: str, *arguments: int | str) -> list[int]:
+    async def run(self, key: str, *arguments: int | str | bytes) -> list[int]:
         """Run atomically on one key.
 
         Raises:

@@ -1,12 +1,15 @@
 -- GCRA with reservations. All times are integer microseconds of the server's clock.
 --
--- KEYS[1]  "<tat> <bulk_due>"
+-- KEYS[1]  two 64-bit integers, big-endian
 --   tat       theoretical arrival time: when the bucket would be full again, less the burst
 --   bulk_due  when the bulk class is next owed a slot whatever the interactive load
--- ARGV     class (interactive | bulk | penalise), interval, burst, horizon, bulk_every, ttl, block
+-- ARGV[1]  class: interactive | bulk | penalise
+-- ARGV[2]  five 64-bit integers, packed once by the caller because every call carries them:
+--   interval, burst
 --   horizon     how many intervals ahead a slot may be reserved
 --   bulk_every  bulk owns at least one slot in so many (0: none)
---   block       penalise only: how long nobody may go on
+--   ttl
+-- ARGV[3]  penalise only: how long nobody may go on
 --
 -- Answer {1, wait until the reserved slot} or {0, wait before asking again; nothing is reserved}.
 --
@@ -14,8 +17,7 @@
 -- (n - 1) * interval - tolerance: a closed window W holds at most floor(W / interval) + burst of them.
 
 local class = ARGV[1]
-local interval, burst, horizon = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local bulk_every, ttl, block = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local interval, burst, horizon, bulk_every, ttl = struct.unpack('>I8I8I8I8I8', ARGV[2])
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -29,9 +31,9 @@ local reach = tolerance + ahead + 2 * interval
 local tat, bulk_due
 local state = redis.call('GET', KEYS[1])
 if state then
-  local a, b = string.match(state, '^(%d+) (%d+)$')
+  local a, b = struct.unpack('>I8I8', state)
   -- A server clock that stepped back must not block the bucket for the size of the step.
-  tat, bulk_due = math.min(tonumber(a), now + reach + 60000000), math.min(tonumber(b), now + share)
+  tat, bulk_due = math.min(a, now + reach + 60000000), math.min(b, now + share)
 else
   -- New, or lost: what a lost bucket promised is not known, so its furthest promise is assumed, and after
   -- it there is one token.
@@ -40,7 +42,7 @@ end
 
 local function store()
   local left = math.ceil((ttl + math.max(tat - now, 0)) / 1000)
-  redis.call('SET', KEYS[1], string.format('%.0f %.0f', tat, bulk_due), 'PX', string.format('%.0f', left))
+  redis.call('SET', KEYS[1], struct.pack('>I8I8', tat, bulk_due), 'PX', left)
 end
 
 local function grant(slot)
@@ -52,6 +54,7 @@ end
 local early = math.max(now, tat - tolerance)
 
 if class == 'penalise' then
+  local block = tonumber(ARGV[3])
   tat = math.max(tat, now + block + tolerance)
   store()
   return {1, block}

@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import math
 import random
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -61,6 +62,10 @@ class Pace:
         interval = math.ceil(window * _MICROS / spaces if spaces else window * _MICROS * 1.1)
         return cls(interval, burst, math.floor(interval * (spaces + 1) - window * _MICROS) - 1)
 
+    def packed(self, horizon: int, bulk_every: int) -> bytes:
+        """The script's second argument."""
+        return struct.pack(">5Q", self.interval, self.burst, horizon, bulk_every, _TTL_SECONDS * _MICROS)
+
 
 class TokenBucket:
     """One kind of limit (`name`); a key is one CardTrader token's fingerprint."""
@@ -83,7 +88,7 @@ class TokenBucket:
         self._script = RedisScript(redis, "token_bucket.lua")
         self._pace = Pace.of(limit, window, burst)
         self._name = name
-        self._horizon, self._bulk_every = horizon, bulk_every
+        self._rules = self._pace.packed(horizon, bulk_every)
         self._max_sleep, self._sleep = max_sleep, sleep
         self._clock, self._jitter = clock, jitter
 
@@ -129,12 +134,9 @@ class TokenBucket:
         await self._ask(key, "penalise", math.ceil(block * _MICROS))
         return block
 
-    async def _ask(self, key: str, command: str, block: int = 0) -> tuple[bool, int]:
-        pace, ttl = self._pace, _TTL_SECONDS * _MICROS
-        granted, micros = await self._script.run(
-            f"bucket:{self._name}:{key}",
-            *(command, pace.interval, pace.burst, self._horizon, self._bulk_every, ttl, block),
-        )
+    async def _ask(self, key: str, command: str, *block: int) -> tuple[bool, int]:
+        key = f"bucket:{self._name}:{key}"
+        granted, micros = await self._script.run(key, command, self._rules, *block)
         return bool(granted), micros
 
     async def _rest(self, seconds: float) -> None:

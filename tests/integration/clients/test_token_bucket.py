@@ -35,14 +35,14 @@ class VirtualBucket:
         self.redis = redis.Redis.from_url(url)
         source = resources.files("clients").joinpath("token_bucket.lua").read_text()
         assert source.count(_SERVER_TIME) == 1
-        self._script = self.redis.register_script(source.replace(_SERVER_TIME, "{ARGV[8], ARGV[9]}"))
+        self._script = self.redis.register_script(source.replace(_SERVER_TIME, "{ARGV[4], ARGV[5]}"))
 
     def ask(self, now: int, command: Command, pace: Pace, block: int = 0) -> tuple[bool, int]:
         """Granted, microseconds to wait."""
         if command == "flush":
             self.redis.flushdb()
             return False, 0
-        arguments = (command, pace.interval, pace.burst, 2, 4, 3_600_000_000, block, *divmod(now, 1_000_000))
+        arguments = (command, pace.packed(horizon=2, bulk_every=4), block, *divmod(now, 1_000_000))
         granted, wait = self._script(keys=["k"], args=arguments)
         return bool(granted), wait
 
