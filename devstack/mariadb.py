@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -88,7 +89,8 @@ def _find(*names: str) -> str | None:
 
 def _socket_path(data_dir: Path) -> str:
     """A short one: a Unix socket's path may have about 100 characters, a data directory's may have more."""
-    return str(Path(tempfile.gettempdir()) / f"brx-{os.getuid()}-{data_dir.absolute().stat().st_ino}.sock")
+    digest = hashlib.sha256(str(data_dir.absolute()).encode()).hexdigest()[:16]
+    return str(Path(tempfile.gettempdir()) / f"brx-sync-{digest}.sock")
 
 
 def _answers(port: int) -> bool:

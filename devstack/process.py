@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +123,8 @@ class ManagedProcess:
     def kill(self) -> None:
         """End it without warning, as a crash would, and return when it is gone."""
         if self.exit_code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
         self.stop()
 
     def __enter__(self) -> Self:

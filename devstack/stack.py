@@ -98,12 +98,14 @@ class DevStack:
 
     def stop(self) -> None:
         """Stop our processes, last first, then the servers, and give the directory back; idempotent."""
-        while self._processes:
-            self._processes.pop().stop()
-        _at_once(server.stop for server in self._servers.values())
-        self._servers.clear()
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            while self._processes:
+                self._processes.pop().stop()
+            _at_once(server.stop for server in self._servers.values())
+            self._servers.clear()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self.start()
