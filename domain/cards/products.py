@@ -23,6 +23,7 @@ NORMALISER_VERSION = 1
 
 _INT4 = 2**31 - 1
 Int4 = Annotated[int, Meta(ge=0, le=_INT4)]
+ProductId = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 Json = Any
 
 CONDITIONS = ("Mint", "Near Mint", "Slightly Played", "Moderately Played", "Played", "Heavily Played", "Poor")
@@ -48,14 +49,14 @@ _BOOLEAN: dict[object, bool] = {"true": True, "1": True, "yes": True, "on": True
 class ExportKey(msgspec.Struct, gc=False):
     """What identifies a row: without it the whole export is refused."""
 
-    id: Annotated[int, Meta(gt=0, lt=2**63)]
+    id: ProductId
     blueprint_id: Json = None
 
 
 class Product(msgspec.Struct, gc=False):
     """The fields of an exported product that are kept. Prices are integer cents of the account's currency."""
 
-    id: Annotated[int, Meta(gt=0, lt=2**63)]
+    id: ProductId
     blueprint_id: Annotated[int, Meta(gt=0, le=_INT4)]
     quantity: Int4
     price_cents: Int4
