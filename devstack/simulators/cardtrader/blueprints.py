@@ -93,7 +93,6 @@ class Blueprint:
 
     id: int
     name: str
-    game_index: int
     schema_index: int
     expansion_id: int | None
     foilable: bool
@@ -114,7 +113,7 @@ def blueprint(blueprint_id: int) -> Blueprint:
     """One blueprint by id."""
     found = describe(np.array([blueprint_id], np.int64))
     return Blueprint(
-        blueprint_id, found.plain_names[0], int(found.game[0]), int(found.schema[0]),
+        blueprint_id, found.plain_names[0], int(found.schema[0]),
         int(found.expansion[0]) or None, bool(found.foilable[0]),
     )  # fmt: skip
 

@@ -47,9 +47,9 @@ router: Final = APIRouter(dependencies=[Depends(authorised)])
 
 
 @router.get("/health")
-async def health() -> Response:
-    """Ready to serve."""
-    return json_response({"status": "ok"})
+async def health(market: InMarket) -> Response:
+    """Ready to serve; `background` counts running jobs and random traffic."""
+    return json_response({"status": "ok", "background": market.background})
 
 
 @router.post("/sellers", status_code=201)

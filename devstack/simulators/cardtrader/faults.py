@@ -38,7 +38,9 @@ class FaultSpec(BaseModel):
     path: str = Field("", description="regular expression searched in the path below /api/v2")
     method: str = Field("", description="regular expression of methods; lost_answer: mutations unless given")
 
-    seconds: float = Field(0.0, ge=0, description="latency; webhook delay; how long a slow export stalls")
+    seconds: float = Field(
+        0.0, ge=0, description="latency; webhook delay; stall of a slow export; wait before an answer is lost"
+    )
     status: int = Field(502, ge=400, le=599, description="status fault, failing expansions")
     body: Literal["html", "json", "text"] = "html"
     retry_after: int | None = Field(None, description="too_many: value of the header, absent by default")

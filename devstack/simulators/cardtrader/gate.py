@@ -53,8 +53,9 @@ class Gate:
         refusal = self._authorise(scope) or self._limit(scope) or await self._fail(scope)
         if refusal:
             await refusal(scope, receive, send)
-        elif self._take("lost_answer", scope):
+        elif lost := self._take("lost_answer", scope):
             await self._app(scope, receive, _discard)
+            await asyncio.sleep(lost.seconds)
             raise ConnectionDropped
         else:
             await self._app(scope, receive, send)

@@ -55,6 +55,11 @@ class Market:
         """Blueprint ids run from 1 to this number."""
         return self.spec.universe or max((seller.spec.universe for seller in self.sellers.values()), default=1)
 
+    @property
+    def background(self) -> int:
+        """Jobs and random traffic still running."""
+        return len(self._tasks)
+
     def reset(self) -> None:
         """Back to the start: the first sellers with pristine stocks, no orders, faults or books, default knobs."""
         self.knobs = self.spec.knobs

@@ -86,4 +86,5 @@ def open_seller(spec: SellerSpec, cache_dir: Path | None) -> Seller:
         if cached:
             cached.parent.mkdir(parents=True, exist_ok=True)
             store.save(cached)
+            store.load(cached)  # mapped pages can be given back under pressure, bytes on the heap cannot
     return Seller(spec, stock, store, secret)

@@ -83,6 +83,11 @@ class Webhooks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 
+    async def replace_client(self, client: httpx.AsyncClient) -> None:
+        """Send through another client, which is closed at the end in place of the own one."""
+        await self._client.aclose()
+        self._client = client
+
     @property
     def pending(self) -> int:
         """Deliveries not yet through."""

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from devstack.simulators.cardtrader.app import create_app
 from devstack.simulators.cardtrader.errors import ConnectionDropped
@@ -40,19 +41,36 @@ async def market() -> AsyncIterator[Market]:
 
 
 @pytest.fixture
-async def control(market: Market) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(market))
+def app(market: Market) -> ASGIApp:
+    return create_app(market)
+
+
+@pytest.fixture
+async def control(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://simulator/control") as client:
         yield client
 
 
 @pytest.fixture
-async def api(market: Market) -> AsyncIterator[httpx.AsyncClient]:
+async def api(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(market)), base_url="http://simulator/api/v2",
+        transport=httpx.ASGITransport(app), base_url="http://simulator/api/v2",
         headers={"Authorization": f"Bearer {_TOKEN}"},
     ) as client:  # fmt: skip
         yield client
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "devstack.simulators.cardtrader", "--port", str(port), "--products", "12000"]
+    process = subprocess.Popen([*command, "--token", _TOKEN])
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
 
 
 async def _ok(answer: httpx.Response, status: int = 200) -> Any:
@@ -61,7 +79,8 @@ async def _ok(answer: httpx.Response, status: int = 200) -> Any:
 
 
 async def _export(api: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
-    return await _ok(await api.get("/products/export", params=query))
+    rows: list[dict[str, Any]] = await _ok(await api.get("/products/export", params=query))
+    return rows
 
 
 async def _truth(control: httpx.AsyncClient) -> dict[int, tuple[int, int]]:
@@ -295,10 +314,11 @@ class TestOrders:
     ) -> None:
         await _ok(await control.post("/traffic", json={"events": 200, "per_second": 1e6, "seed": 3}), 202)
 
-        async def busy() -> None:
-            assert len(next(iter(market.sellers.values())).orders) > 80
+        async def over() -> None:
+            assert (await control.get("/health")).json()["background"] == 0
 
-        await eventually(busy)
+        await eventually(over)
+        assert len(next(iter(market.sellers.values())).orders) > 80
         truth = await _truth(control)
         assert {row["id"]: (row["quantity"], row["price_cents"]) for row in await _export(api)} == truth
 
@@ -326,7 +346,7 @@ class Receiver:
         self.got: list[tuple[dict[str, Any], str, bytes]] = []
         self.refusals = refusals
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         raw = await request.body()
         if self.refusals:
@@ -343,11 +363,11 @@ class Receiver:
 
 class TestWebhooks:
     @pytest.fixture
-    async def receiver(self, market: Market) -> AsyncIterator[Receiver]:
+    async def receiver(self, market: Market) -> Receiver:
         receiver = Receiver()
         await market.webhooks.replace_client(httpx.AsyncClient(transport=httpx.ASGITransport(receiver)))
         next(iter(market.sellers.values())).webhook_url = "http://127.0.0.1:9/hook"
-        yield receiver
+        return receiver
 
     async def _sell(self, market: Market, control: httpx.AsyncClient, times: int = 1) -> list[int]:
         ids = [(await _ok(await control.post("/sell", json={})))["id"] for _ in range(times)]
@@ -491,17 +511,6 @@ class TestFaults:
 class TestServer:
     """One real process."""
 
-    @pytest.fixture(scope="class")
-    def address(self) -> Iterator[str]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "devstack.simulators.cardtrader", "--port", str(port), "--products", "12000"]
-        process = subprocess.Popen([*command, "--token", _TOKEN])
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-        process.wait(10)
-
     @pytest.fixture
     async def client(self, address: str) -> AsyncIterator[httpx.AsyncClient]:
         headers = {"Authorization": f"Bearer {_TOKEN}"}
@@ -513,7 +522,7 @@ class TestServer:
                 except httpx.TransportError as error:
                     raise AssertionError from error
 
-            await eventually(ready, deadline=20)
+            await eventually(ready, deadline=60)
             yield client
 
     async def test_the_stream_is_one_gzip_member_of_the_right_json(self, client: httpx.AsyncClient) -> None:
