@@ -28,6 +28,8 @@ class Database:
                 max_overflow=max_overflow,
                 pool_timeout=30,
                 pool_pre_ping=True,
+                # An error text may reach a log or the Temporal wire; the bound values must not.
+                hide_parameters=True,
                 connect_args={"timeout": 10, "server_settings": {"application_name": "brx-sync"}},
             )
         )

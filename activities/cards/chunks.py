@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import msgspec
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
@@ -20,8 +19,6 @@ from db import failed_records
 from db.cards import staging, stock
 from db.session import Database
 from workflows.cards.contracts import ApplyChunk, ChunkLost, Counters
-
-_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class ChunkMerge:
@@ -40,11 +37,11 @@ class ChunkMerge:
             if claimed.applied:
                 return Counters(**asdict(claimed.applied))
 
-            async def raws() -> list[msgspec.Raw]:
+            async def json() -> bytes:
                 return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
 
             stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
-            merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, raws), snapshot)
+            merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json), snapshot)
             return await _record(connection, request, merged)
 
     @activity.defn
@@ -81,8 +78,8 @@ async def _record(connection: AsyncConnection, request: ApplyChunk | ChunkLost, 
     return Counters(**asdict(merged.counters))
 
 
-def _unpack(payload: bytes) -> list[msgspec.Raw]:
+def _unpack(payload: bytes) -> bytes:
     try:
-        return _decode_rows(zstandard.decompress(payload))
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        return zstandard.decompress(payload)
+    except zstandard.ZstdError as error:
         raise ChunkUnreadable from error

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,17 +14,17 @@ from db.cards import stock
 from db.cards.staging import ChunkCounters
 from domain.cards.chunks import Ints, KeyRange, Keys
 from domain.cards.merge import MappingColumns, MergePlan, content_hash, plan_merge
-from domain.cards.products import BadProduct, decode_products, product_id
-from domain.cards.rows import MAPPED, StockRow, stock_row
+from domain.cards.products import BadProduct, Product, read_products
+from domain.cards.rows import MAPPED, Mapping, StockRow, stock_row
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """Rows of an export: their keys, the range they are the whole truth of, and how to get their JSON."""
+    """Rows of an export: their keys, the range they are the whole truth of, and how to get their JSON array."""
 
     keys: Keys
     range: KeyRange
-    raws: Callable[[], Awaitable[list[msgspec.Raw]]]
+    json: Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class _Written:
 async def merge(
     connection: AsyncConnection, stamp: stock.MergeStamp, incoming: Incoming, snapshot: CatalogSnapshot
 ) -> Merged:
-    """Compare, then write what differs. Raises database errors, or what `incoming.raws` raises."""
+    """Compare, then write what differs. Raises database errors, or what `incoming.json` raises."""
     keys = incoming.keys
     found = snapshot.lookup(keys["blueprint"])
     mapping = MappingColumns(found.print_id, found.table, found.status)
@@ -57,7 +56,7 @@ async def merge(
     plan = plan_merge(keys["blueprint"], keys["product"], hashes, held)
     written = _Written()
     if len(plan.new) + len(plan.changed):
-        written = await _write(connection, stamp, plan, _Columns(mapping, hashes), await incoming.raws())
+        written = await _write(connection, stamp, plan, _Columns(mapping, hashes), await incoming.json())
     counters = ChunkCounters(
         rows=len(keys),
         created=written.created,
@@ -78,36 +77,37 @@ class _Columns:
 
 
 async def _write(
-    connection: AsyncConnection, stamp: stock.MergeStamp, plan: MergePlan, columns: _Columns, raws: list[msgspec.Raw]
+    connection: AsyncConnection, stamp: stock.MergeStamp, plan: MergePlan, columns: _Columns, json: bytes
 ) -> _Written:
-    rows, letters = _build(np.concatenate([plan.new, plan.changed]), raws, columns)
+    products = read_products(json, np.concatenate([plan.new, plan.changed]).tolist())
+    letters = [_letter(bad) for bad in products if isinstance(bad, BadProduct)]
     await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
-    items = dict(zip(plan.changed.tolist(), plan.changed_items.tolist(), strict=True))
-    new = [row for position, row in rows if position not in items]
-    changed = {items[position]: row for position, row in rows if position in items}
+    new = list(_mapped(plan.new, products[: len(plan.new)], columns))
     if new:
         await stock.insert(connection, stamp, new)
+    changed = _changed_rows(plan, products[len(plan.new) :], columns)
     written = await stock.update(connection, stamp, changed) if changed else set()
     moved = [row[0] for item_id, row in changed.items() if item_id not in written]
     return _Written(len(new), len(written), len(letters), moved)
 
 
-def _build(
-    positions: Ints, raws: list[msgspec.Raw], columns: _Columns
-) -> tuple[list[tuple[int, StockRow]], list[failed_records.Letter]]:
-    """Stock rows by their position, and a dead letter for each product that is none."""
+def _mapped(
+    positions: Ints, products: list[Product | BadProduct], columns: _Columns
+) -> Iterator[tuple[Product, Mapping, int]]:
+    """The usable products at `positions`, with their mapping and content hash."""
     mapping = columns.mapping
-    codes = zip(
-        *(column[positions].tolist() for column in (mapping.status, mapping.print_id, mapping.table)), strict=True
-    )
+    codes = (column[positions].tolist() for column in (mapping.status, mapping.print_id, mapping.table))
     hashes = columns.hashes[positions].tolist()
-    places = positions.tolist()
-    chosen = [raws[place] for place in places]
-    rows: list[tuple[int, StockRow]] = []
-    letters: list[failed_records.Letter] = []
-    for place, raw, product, mapped, hash_ in zip(places, chosen, decode_products(chosen), codes, hashes, strict=True):
-        if isinstance(product, BadProduct):
-            letters.append(failed_records.Letter(str(product_id(raw)), str(product), bytes(raw)))
-        else:
-            rows.append((place, stock_row(product, mapped, hash_)))
-    return rows, letters
+    for product, mapped, hash_ in zip(products, zip(*codes, strict=True), hashes, strict=True):
+        if not isinstance(product, BadProduct):
+            yield product, mapped, hash_
+
+
+def _changed_rows(plan: MergePlan, products: list[Product | BadProduct], columns: _Columns) -> dict[int, StockRow]:
+    usable = [not isinstance(product, BadProduct) for product in products]
+    rows = (stock_row(*parts) for parts in _mapped(plan.changed, products, columns))
+    return dict(zip(plan.changed_items[usable].tolist(), rows, strict=True))
+
+
+def _letter(bad: BadProduct) -> failed_records.Letter:
+    return failed_records.Letter(str(bad.product_id), str(bad), bad.raw)

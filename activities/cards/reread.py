@@ -64,8 +64,8 @@ class ContestedReread:
             began = await lifecycle.now(connection)
         raws = await _download(client, blueprint_id)
 
-        async def given() -> list[msgspec.Raw]:
-            return raws
+        async def json() -> bytes:
+            return b"[" + b",".join(raws) + b"]"
 
         snapshot = await self._catalog.snapshot()
         range_ = KeyRange(Bound(blueprint_id, 0), Bound(blueprint_id + 1, 0))
@@ -74,7 +74,7 @@ class ContestedReread:
             current = await lifecycle.operation(connection, ref.operation_id, lock=True)
             if current is None or current.status != "running":
                 raise OperationClosed
-            merged = await merge(connection, stamp, Incoming(keys_of(raws), range_, given), snapshot)
+            merged = await merge(connection, stamp, Incoming(keys_of(raws), range_, json), snapshot)
             await stock.retire(connection, merged.missing_items, began)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from uuid import UUID
 
 import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.cards.stock_copy import COLUMNS as COPY_COLUMNS
+from db.cards.stock_copy import stock_copy
 from domain.cards.chunks import KeyRange
 from domain.cards.merge import StockColumns
-from domain.cards.rows import COLUMNS, StockRow
+from domain.cards.products import Product
+from domain.cards.rows import COLUMNS, Mapping, StockRow
 
 _LOW, _HIGH = -(2**31), 2**31 - 1
 
@@ -87,19 +91,17 @@ async def in_range(connection: AsyncConnection, stamp: MergeStamp, range_: KeyRa
     return StockColumns(*(np.array(column or (), dtype=np.int64) for column in row.one()))
 
 
-async def insert(connection: AsyncConnection, stamp: MergeStamp, rows: Sequence[StockRow]) -> None:
+async def insert(connection: AsyncConnection, stamp: MergeStamp, rows: Iterable[tuple[Product, Mapping, int]]) -> None:
     """COPY new rows. A row that came into being meanwhile fails the transaction, whose repeat then sees it."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None  # noqa: S101  (an open connection has one; for the type checker)
-    user_id, operation_id, began = stamp.user_id, stamp.operation_id, stamp.began
-    await driver.copy_records_to_table(
-        "user_inventory_items",
-        records=[(user_id, operation_id, began, *row) for row in rows],
-        columns=["user_id", "last_seen_operation_id", "changed_at", *COLUMNS],
+    stream = stock_copy(stamp.user_id, stamp.operation_id, stamp.began, rows)
+    await driver.copy_to_table(
+        "user_inventory_items", source=BytesIO(stream), columns=list(COPY_COLUMNS), format="binary"
     )
 
 
-async def update(connection: AsyncConnection, stamp: MergeStamp, rows: Mapping[int, StockRow]) -> set[int]:
+async def update(connection: AsyncConnection, stamp: MergeStamp, rows: dict[int, StockRow]) -> set[int]:
     """Overwrite rows at rest, by id; returns the ids written. One that moved meanwhile is not among them."""
     columns = [list(column) for column in zip(*rows.values(), strict=True)]
     named = dict(zip(COLUMNS, columns, strict=True))

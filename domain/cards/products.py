@@ -6,7 +6,7 @@ unknown keys and values are kept as they are, and codes such as `zh-CN` are neve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -37,6 +37,7 @@ _CONDITION = {name.lower(): name for name in CONDITIONS} | {
     "po": "Poor",
     "damaged": "Poor",
 }
+_LANGUAGES = frozenset(("en", "it", "fr", "de", "es", "pt", "jp", "kr", "ru", "zh-CN", "zh-TW"))
 _BOOLEAN: dict[object, bool] = {"true": True, "1": True, "yes": True, "on": True, 1: True} | {
     "false": False,
     "0": False,
@@ -69,6 +70,7 @@ class Product(msgspec.Struct, gc=False):
 _decode_keys = msgspec.json.Decoder(list[ExportKey]).decode
 _decode_product = msgspec.json.Decoder(Product).decode
 _decode_products = msgspec.json.Decoder(list[Product]).decode
+_decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def keys_of(raws: list[msgspec.Raw]) -> Keys:
@@ -93,39 +95,44 @@ def _blueprint(value: Json) -> int:
 class BadProduct(Exception):
     """The product cannot be kept; the message names the field and what was expected, never its value."""
 
+    def __init__(self, message: str, raw: msgspec.Raw) -> None:
+        super().__init__(message)
+        self.raw = bytes(raw)
+        self.product_id: int = msgspec.json.decode(raw, type=ExportKey).id
 
-def decode_products(raws: list[msgspec.Raw]) -> list[Product | BadProduct]:
-    """Every raw item as a `Product`, or as the reason it is none. One poisoned item does not touch the others."""
-    joined = b"[" + b",".join(raws) + b"]"
-    if b"\\u0000" not in joined:
+
+def read_products(array: bytes, positions: Sequence[int]) -> list[Product | BadProduct]:
+    """The rows of a JSON array at `positions`, each a `Product` or the reason it is none.
+
+    One poisoned row does not touch the others.
+    """
+    # PostgreSQL can keep a NUL neither in text nor in jsonb: such arrays are read row by row too.
+    if len(positions) > 1 and b"\\u0000" not in array:
         try:
-            return list(_decode_products(joined))
+            products = _decode_products(array)
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
-    return [_decode_one(raw) for raw in raws]
+        else:
+            return [products[position] for position in positions]
+    raws = _decode_raws(array)
+    return [_read_one(raws[position]) for position in positions]
 
 
-def _decode_one(raw: msgspec.Raw) -> Product | BadProduct:
-    # PostgreSQL can keep a NUL neither in text nor in jsonb.
+def _read_one(raw: msgspec.Raw) -> Product | BadProduct:
     if b"\\u0000" in bytes(raw):
-        return BadProduct("the product holds a NUL character")
+        return BadProduct("the product holds a NUL character", raw)
     try:
         return _decode_product(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return BadProduct(str(error))
-
-
-def product_id(raw: msgspec.Raw) -> int:
-    """The id of a raw item that was staged, hence has one."""
-    return msgspec.json.decode(raw, type=ExportKey).id
+        return BadProduct(str(error), raw)
 
 
 def normalise_properties(properties: dict[str, Json]) -> dict[str, Json]:
     """One spelling for conditions and flags, in place. Idempotent; never raises."""
-    for key, normalise in _plan(tuple(properties)):
+    for key, normalise, usual in _plan(tuple(properties)):
         value = properties[key]
-        # The usual values are normal already: test before calling.
-        if value.__class__ is not bool:
+        # Nearly every value is normal already: a look into a set is cheaper than a call.
+        if value.__class__ is not bool and not (value.__class__ is str and value in usual):
             properties[key] = normalise(value)
     return properties
 
@@ -140,18 +147,22 @@ def normalise_graded(value: bool | float | str | None) -> bool | None:
     return value != 0
 
 
+Rule = tuple[str, Callable[[Json], Json], frozenset[str]]
+
+
 @lru_cache(maxsize=4096)
-def _plan(keys: tuple[str, ...]) -> tuple[tuple[str, Callable[[Json], Json]], ...]:
+def _plan(keys: tuple[str, ...]) -> tuple[Rule, ...]:
     """The keys that have a normal form. Sellers' products share few sets of keys, so this is looked up."""
-    return tuple((key, rule) for key in keys if (rule := _rule(key)) is not None)
+    return tuple((key, *rule) for key in keys if (rule := _rule(key)) is not None)
 
 
-def _rule(key: str) -> Callable[[Json], Json] | None:
+def _rule(key: str) -> tuple[Callable[[Json], Json], frozenset[str]] | None:
+    """How to normalise a key's value, and values that need no normalising."""
     if key.endswith("condition"):
-        return _normalise_condition
+        return _normalise_condition, frozenset(CONDITIONS)
     if key in ("signed", "altered", "first_edition") or key.endswith(("_foil", "_reverse", "_first_edition")):
-        return _normalise_flag
-    return _trim if key.endswith("_language") else None
+        return _normalise_flag, frozenset()
+    return (_trim, _LANGUAGES) if key.endswith("_language") else None
 
 
 def _normalise_condition(value: Json) -> Json:

@@ -1,8 +1,6 @@
-"""Stock rows as the database takes them, built from products and their mapping."""
+"""Stock rows as the database takes them, built from products and their catalogue mapping."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 
@@ -12,9 +10,11 @@ PRINT_TABLES = ("cards_prints", "op_prints", "pk_prints", "sealed_products")
 MISSING, MAPPED, AMBIGUOUS = 0, 1, 2
 MAPPING_STATUSES = ("missing", "mapped", "ambiguous")
 
+Mapping = tuple[int, int, int]
+"""Status code, print id, and code of its table; the last two only mean something when mapped."""
+
 COLUMNS = (
     "blueprint_id",
-    "external_stock_id",
     "quantity",
     "price_cents",
     "properties",
@@ -26,22 +26,26 @@ COLUMNS = (
     "mapping_status",
     "content_hash",
 )
-StockRow = tuple[int, str, int, int, str, str | None, str | None, bool | None, int | None, str | None, str, int]
+StockRow = tuple[int, int, int, str, str | None, str | None, bool | None, int | None, str | None, str, int]
 """One value per name in `COLUMNS`; `properties` is JSON text."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-def stock_row(product: Product, mapped: tuple[int, int, int], content_hash: int) -> StockRow:
-    """The row of one product; `mapped` is (status code, print id, table code)."""
-    status, print_id, table = mapped
+def properties_json(product: Product) -> bytes:
+    """The product's properties, normalised, as JSON."""
+    return _encode(normalise_properties(product.properties_hash))
+
+
+def stock_row(product: Product, mapping: Mapping, content_hash: int) -> StockRow:
+    """The values a known row gets from its product."""
+    status, print_id, table = mapping
     known = status == MAPPED
     return (
         product.blueprint_id,
-        str(product.id),
         product.quantity,
         product.price_cents,
-        _encode(normalise_properties(product.properties_hash)).decode(),
+        properties_json(product).decode(),
         product.description,
         product.user_data_field,
         normalise_graded(product.graded),
@@ -50,10 +54,3 @@ def stock_row(product: Product, mapped: tuple[int, int, int], content_hash: int)
         MAPPING_STATUSES[status],
         content_hash,
     )
-
-
-def stock_rows(
-    products: Iterable[Product], mapped: Iterable[tuple[int, int, int]], hashes: Iterable[int]
-) -> list[StockRow]:
-    """Rows of many products, in their order."""
-    return [stock_row(*parts) for parts in zip(products, mapped, hashes, strict=True)]
