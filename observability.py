@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TextIO
+from typing import Final, Literal
 
 import structlog
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -65,8 +65,15 @@ def _shared_processors() -> list[Processor]:
     ]
 
 
-class _ServiceHandler(logging.StreamHandler[TextIO]):
-    """Ours, so that a second set-up replaces it and leaves other handlers alone."""
+class _ServiceHandler(logging.Handler):
+    """Writes to whatever stderr is now. A class of ours, so that a second set-up replaces only ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 def configure_logging(level: str = "INFO", format: Literal["json", "console"] = "json") -> None:
@@ -75,7 +82,7 @@ def configure_logging(level: str = "INFO", format: Literal["json", "console"] = 
     renderer: Processor = (
         structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
-    handler = _ServiceHandler(sys.stderr)
+    handler = _ServiceHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

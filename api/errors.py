@@ -25,6 +25,7 @@ for callers of the first API.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -51,7 +52,7 @@ class ErrorBody(BaseModel):
 class ErrorAnswer(BaseModel):
     """The body of every answer with a status of 400 or above."""
 
-    error: ErrorBody
+    error: ErrorBody = Field(description="what went wrong")
     detail: str = Field(description="the message again, for callers of the first API")
 
 
@@ -176,3 +177,12 @@ class AuthenticationMisconfigured(Unavailable):
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route: these statuses and those every route can answer, all with the envelope."""
     return {status: {"model": ErrorAnswer} for status in sorted({*statuses, 500, 503})}
+
+
+def documented_as_json(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`documented` for a route whose success is not JSON, as its errors would be shown in its media type."""
+    schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+    content = {"application/json": {"schema": schema}}
+    return {
+        status: {"content": content, "description": HTTPStatus(int(status)).phrase} for status in documented(*statuses)
+    }

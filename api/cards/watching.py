@@ -13,7 +13,7 @@ from api.cards import state
 from api.cards.models import AccountStatus, NoSync, SyncProgress, TaskState, TaskStatus
 from api.cards.parameters import PREFIX
 from api.deps import OwnerDep, PrincipalDep, ServicesDep
-from api.errors import ApiError, NotFound, documented
+from api.errors import ApiError, NotFound, documented, documented_as_json
 from api.services import Services
 from db.cards import operations
 from db.cards.operations import Operation
@@ -70,7 +70,9 @@ async def get_latest(user_id: OwnerDep, services: ServicesDep) -> Operation | No
     return await state.latest_sync(services, user_id)
 
 
-@router.get("/progress/{user_id}/stream", response_class=EventSourceResponse, responses=documented(400, 401, 403, 422))
+@router.get(
+    "/progress/{user_id}/stream", response_class=EventSourceResponse, responses=documented_as_json(400, 401, 403, 422)
+)
 async def stream(
     user_id: OwnerDep, services: ServicesDep, latest: Annotated[Operation | None, Depends(get_latest)]
 ) -> AsyncIterable[ServerSentEvent]:

@@ -1,0 +1,96 @@
+"""Every route against every kind of caller. A route this page does not know fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from api.main import create_app
+from tests.helpers.api import PREFIX, bearer, forged, serving_fakes, settings_for_tests, token_for
+
+USER, OTHER = uuid4(), uuid4()
+
+PUBLIC = {
+    ("GET", "/"),
+    ("GET", "/health"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/metrics"),
+    ("POST", f"{PREFIX}/setup-test-user"),
+}
+OWNER = {
+    ("POST", f"{PREFIX}/link/{{user_id}}"),
+    ("POST", f"{PREFIX}/start/{{user_id}}"),
+    ("POST", f"{PREFIX}/cancel/{{user_id}}"),
+    ("GET", f"{PREFIX}/status/{{user_id}}"),
+    ("GET", f"{PREFIX}/progress/{{user_id}}"),
+    ("GET", f"{PREFIX}/progress/{{user_id}}/stream"),
+    ("GET", f"{PREFIX}/inventory/{{user_id}}"),
+    ("GET", f"{PREFIX}/operations/{{user_id}}"),
+    ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
+}
+ANY_USER = {("GET", f"{PREFIX}/task/{{task_id}}")}
+
+CALLERS: dict[str, tuple[dict[str, str], int, str]] = {
+    "none": ({}, 401, "Missing token"),
+    "basic": ({"Authorization": "Basic dTpw"}, 401, "Missing token"),
+    "expired": (
+        bearer(token_for(USER, exp=datetime(2020, 1, 1, tzinfo=UTC))),
+        401,
+        "Token expired. Please refresh your token.",
+    ),
+    "wrong key": (bearer(token_for(USER, key="theirs")), 401, "Invalid token"),
+    "alg none": (bearer(forged(USER, "none")), 401, "Invalid token"),
+    "HS256 with the public key": (bearer(forged(USER, "HS256")), 401, "Invalid token"),
+    "other user": (bearer(token_for(OTHER)), 403, "Access denied: User ID mismatch"),
+    "operator": (bearer(token_for(OTHER, roles=["operator"])), 403, "Access denied: User ID mismatch"),
+    "reader": (bearer(token_for(OTHER, roles=["reader"])), 403, "Access denied: User ID mismatch"),
+}
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """An application whose database is nowhere: refusals must not need it."""
+    async with serving_fakes() as client:
+        yield client
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    paths = create_app(settings_for_tests()).openapi()["paths"]
+    found = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert found == PUBLIC | OWNER | ANY_USER
+
+
+# Of a task the owner is part of the query: see tests/integration/api/test_watching.py.
+REFUSALS = [(route, caller) for route in sorted(OWNER) for caller in CALLERS] + [
+    (route, caller) for route in sorted(ANY_USER) for caller, (_, status, _) in CALLERS.items() if status == 401
+]
+
+
+@pytest.mark.parametrize(("route", "caller"), REFUSALS, ids=[f"{route} {caller}" for route, caller in REFUSALS])
+async def test_callers_are_refused(http: httpx.AsyncClient, route: tuple[str, str], caller: str) -> None:
+    headers, status, text = CALLERS[caller]
+    method, path = route
+    answer = await http.request(method, path.format(user_id=USER, task_id=USER), headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (status, text)
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+    assert answer.json()["error"]["message"] == text
+
+
+@pytest.mark.parametrize("route", sorted(OWNER), ids="{0[0]} {0[1]}".format)
+async def test_a_user_id_that_is_none_is_a_bad_request(http: httpx.AsyncClient, route: tuple[str, str]) -> None:
+    method, path = route
+    answer = await http.request(method, path.format(user_id="bob"), headers=bearer(token_for(USER)))
+    assert (answer.status_code, answer.json()["detail"]) == (400, "Invalid user_id format")
+    assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
+
+
+@pytest.mark.parametrize("spelling", [str(USER).upper(), USER.hex], ids=["upper", "hex"])
+async def test_another_spelling_of_the_same_id_is_the_same_user(http: httpx.AsyncClient, spelling: str) -> None:
+    assert UUID(spelling) == USER
+    answer = await http.get(f"{PREFIX}/status/{spelling}", headers=bearer(token_for(USER)))
+    assert answer.json()["error"]["code"] == "DATABASE_UNAVAILABLE"
