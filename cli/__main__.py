@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(str(error))
     except ValidationError as error:
         complain(explain(error))
+    except ModuleNotFoundError as error:
+        complain(f"{error.name} is not installed. This command needs: pip install 'brx-sync[dev]'")
     sys.exit(1)
 
 

@@ -100,6 +100,7 @@ class Item(BaseModel):
     external_stock_id: str | None = None
     description: str | None = None
     sync_state: str = ""
+    stale_since: datetime | None = None
     updated_at: datetime | None = None
 
 

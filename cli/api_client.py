@@ -31,7 +31,7 @@ class Event:
 
 class _Problem(BaseModel):
     code: str = "HTTP_ERROR"
-    message: str = "The API refused without a reason."
+    message: str
 
 
 class _Envelope(BaseModel):
@@ -101,12 +101,12 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
-    problem = _problem(response.text)
+    problem = _problem(response)
     raise RefusedError(problem.code, problem.message, response.status_code)
 
 
-def _problem(body: str) -> _Problem:
+def _problem(response: httpx.Response) -> _Problem:
     try:
-        return _Envelope.model_validate_json(body).error
+        return _Envelope.model_validate_json(response.text).error
     except ValidationError:
-        return _Problem(message="The answer is not this API's. Is the address right?")
+        return _Problem(message=f"The answer ({response.status_code}) is not this API's. Is the address right?")

@@ -19,7 +19,6 @@ from cli.console import emit
 from cli.errors import CliError
 
 _ANSWER: Final = TypeAdapter[Progress | NoSync](Progress | NoSync)
-_QUEUED: Final = Progress(operation_id="", state="pending", phase="queued")
 
 
 class _RateColumn(ProgressColumn):
@@ -72,17 +71,23 @@ def follow(api: Api, user_id: UUID, console: Console) -> Progress:
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} products"),
         _RateColumn(),
     )
-    latest = _QUEUED
+    updates = events(api, user_id)
+    # Before the bar is drawn: a refusal then stands alone.
+    latest = next(updates)
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("sync", total=0, latest=latest)
-        for latest in events(api, user_id):
+        while True:
             bar.update(task, completed=latest.processed, total=latest.total_products, latest=latest)
-    return latest
+            if latest.is_over:
+                return latest
+            latest = next(updates)
 
 
 def relay(api: Api, user_id: UUID) -> Progress:
     """Print each event as one line of JSON and return the final one; errors as `events`."""
-    latest = _QUEUED
-    for latest in events(api, user_id):
+    updates = events(api, user_id)
+    while True:
+        latest = next(updates)
         emit(latest.model_dump_json())
-    return latest
+        if latest.is_over:
+            return latest

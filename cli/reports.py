@@ -66,7 +66,7 @@ def _cells(item: Item) -> tuple[str, ...]:
         f"{item.price_cents / 100:.2f}",
         str(properties.get("condition") or ""),
         language,
-        item.sync_state,
+        "stale" if item.stale_since else item.sync_state,
         item.description or "",
     )
 

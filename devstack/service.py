@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -75,6 +76,12 @@ class RunningService:
     def check_alive(self) -> None:
         """Raise `NotReadyError` for the first process that has ended."""
         _check_alive(self.processes.values())
+
+    def stop(self) -> None:
+        """Stop all processes at once, which the stack would do one after the other; idempotent."""
+        with ThreadPoolExecutor(max_workers=len(self.processes)) as pool:
+            for stopped in [pool.submit(process.stop) for process in self.processes.values()]:
+                stopped.result()
 
 
 def start_service(stack: DevStack, options: ServiceOptions | None = None) -> RunningService:

@@ -47,7 +47,10 @@ class Simulator:
     def change(self, fraction_changed: float, fraction_gone: float, seed: int) -> Changes:
         """Change a random part of the stock, and take another part off sale."""
         wanted = {"fraction_changed": fraction_changed, "fraction_gone": fraction_gone, "seed": seed}
-        return Changes.model_validate_json(self._http.post("/control/change", json=wanted).raise_for_status().content)
+        changes = self._http.post("/control/change", json=wanted).raise_for_status().content
+        # Rendering the changed stock is the simulator's work; it must not count as time of the sync.
+        self._http.post("/control/prepare").raise_for_status()
+        return Changes.model_validate_json(changes)
 
     def limit_use(self) -> LimitUse:
         """How the one seller's limit was used."""

@@ -31,16 +31,14 @@ def show_addresses(console: Console, service: RunningService, user_id: UUID) -> 
     """Where to look and what to type."""
     temporal = service.environment["TEMPORAL_UI_URL"]
     workflow = f"{temporal}/namespaces/default/workflows/{bulk_sync_id(user_id).replace(':', '%3A')}"
-    table = Table(box=None, show_header=False, pad_edge=False)
+    console.print()
     for name, address in (
         ("API", f"{service.api_url}/docs"),
         ("Temporal Web UI", temporal),
         ("this sync in it", workflow),
         ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
     ):
-        table.add_row(name, address)
-    console.print()
-    console.print(table)
+        console.print(f"{name:<22}{address}", soft_wrap=True)
     console.print("\nTry in another terminal:\n")
     for line in _commands(service, user_id):
         console.print(f"  {line}", soft_wrap=True, markup=False)

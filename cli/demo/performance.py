@@ -48,6 +48,7 @@ def _perform(options: ServiceOptions, data_dir: Path, fresh: bool, leave: bool) 
             # No address of the environment is used: a demo must never meet a real database.
             servers = stack.enter_context(DevStack(data_dir, fresh=fresh, environ={}))
             service = start_service(servers, options)
+        stack.callback(service.stop)
         scenario = Scenario(service, console, options.products, options.seed)
         figures = scenario.play()
         show_figures(console, figures)
