@@ -48,7 +48,8 @@ def show_inventory(console: Console, page: Inventory) -> None:
     for name in ("condition", "language", "state", "description"):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
     for item in page.items:
-        table.add_row(*_cells(item))
+        # As text: a seller's own words may look like markup.
+        table.add_row(*map(Text, _cells(item)))
     console.print(table)
     console.print(f"{len(page.items):,} of {page.total:,}")
     if page.next_cursor:

@@ -1,0 +1,94 @@
+"""The settings: what refuses a start, what is derived, and that secrets never show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from settings import Settings, SettingsError
+
+SAFE = {
+    "environment": "production",
+    "database_url": "postgresql+asyncpg://u:p@h/d",
+    "catalog_url": "mysql+pymysql://u:p@h/d",
+    "fernet_key": "k",
+    "jwt_public_key": "k",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def settings(**changes: object) -> Settings:
+    return Settings.model_validate(SAFE | changes)
+
+
+def test_safe_settings_start() -> None:
+    assert settings().problems() == []
+
+
+def test_nothing_at_all_is_refused_with_every_reason_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings()
+    for name in ("DATABASE_URL", "CATALOG_URL", "FERNET_KEY", "JWT_PUBLIC_KEY"):
+        assert name in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"database_url": "postgresql://u:p@h/d"}, "DATABASE_URL"),
+        ({"catalog_url": ""}, "CATALOG_URL"),
+        ({"fernet_key": ""}, "FERNET_KEY"),
+        ({"jwt_public_key": ""}, "JWT_PUBLIC_KEY"),
+        ({"allowed_origins": "https://a.example,*"}, "ALLOWED_ORIGINS"),
+        ({"rate_limit_burst": 200}, "RATE_LIMIT_BURST"),
+    ],
+)
+def test_each_unsafe_setting_is_refused(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(SettingsError, match=f"^Refusing to start: {reason} [^;]*$"):
+        settings(**changes)
+
+
+def test_keys_may_come_from_the_parameter_store() -> None:
+    assert settings(fernet_key="", jwt_public_key="", aws_ssm_enabled=True).problems() == []
+
+
+@pytest.mark.parametrize("environment", ["development", "test"])
+def test_development_starts_with_anything(environment: str) -> None:
+    assert Settings.model_validate({"environment": environment}).is_development
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SAFE.items():
+        monkeypatch.setenv(name.upper(), value)
+    monkeypatch.setenv("BULK_WINDOW", "3")
+    assert Settings().bulk_window == 3
+
+
+def test_the_catalogue_is_built_from_the_mysql_settings() -> None:
+    built = settings(
+        catalog_url="", mysql_host="db", mysql_user="r@w", mysql_password=SecretStr("p/w"), mysql_database="cards"
+    )
+    assert built.catalog_dsn == "mysql+pymysql://r%40w:p%2Fw@db:3306/cards"
+
+
+def test_a_catalogue_url_wins() -> None:
+    assert settings(mysql_host="db").catalog_dsn == SAFE["catalog_url"]
+
+
+def test_secrets_never_show() -> None:
+    shown = repr(settings(fernet_key="hunter2", jwt_public_key="hunter2", redis_url="redis://:hunter2@h/0"))
+    assert "hunter2" not in shown
+
+
+def test_a_refused_value_is_not_repeated() -> None:
+    with pytest.raises(ValidationError) as refused:
+        settings(bulk_window="hunter2")
+    assert "hunter2" not in str(refused.value)
