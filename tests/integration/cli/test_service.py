@@ -1,0 +1,100 @@
+"""The commands against the whole service: real servers, simulated CardTrader, API and workers as processes."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.demo.books import Simulator, compare, local_stock
+from devstack import DevStack, NotReadyError
+from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
+from tests.helpers.fake_api import CommandLine
+
+PRODUCTS = 1500
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    data_dir = tmp_path_factory.mktemp("service")
+    options = ServiceOptions(products=PRODUCTS, workers={"worker": ("bulk-sync", "high-priority", "default")})
+    with DevStack(data_dir, services={"postgres", "valkey", "temporal"}, durable=False, environ={}) as stack:
+        running = start_service(stack, options)
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def user(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> uuid.UUID:
+    """A new seller, with the environment of a person who acts for it."""
+    user_id = uuid.uuid4()
+    monkeypatch.setenv("BRX_API_URL", service.api_url)
+    monkeypatch.setenv("BRX_TOKEN", service.access_token(user_id))
+    monkeypatch.setenv("CARDTRADER_TOKEN", CARDTRADER_TOKEN)
+    return user_id
+
+
+@pytest.fixture
+def brx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.setenv("COLUMNS", "150")
+    return CommandLine(capsys)
+
+
+async def test_link_sync_and_look_until_both_stocks_are_the_same(
+    brx: CommandLine, service: RunningService, user: uuid.UUID
+) -> None:
+    assert brx("link", user).code == 0
+    followed = brx("sync", "start", user, "--follow")
+    assert followed.code == 0, followed
+    assert f"created {PRODUCTS:,}" in followed.out
+    assert brx("sync", "status", user).out.startswith("Account active")
+    page = json.loads(brx("inventory", "list", user, "--limit", 1, "--json").out)
+    assert (page["total"], len(page["items"])) == (PRODUCTS, 1)
+    ours = await local_stock(service.environment["DATABASE_URL"], user)
+    with httpx.Client(base_url=service.simulator_url) as http:
+        assert compare(ours, Simulator(http).stock()).total == 0
+
+
+def test_a_seller_who_is_not_linked_is_told_so(brx: CommandLine, user: uuid.UUID) -> None:
+    outcome = brx("sync", "start", user, "--follow")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("SYNC_NOT_FOUND: ")
+
+
+def test_a_token_of_someone_else_is_refused(brx: CommandLine, user: uuid.UUID) -> None:
+    outcome = brx("sync", "status", uuid.uuid4())
+    assert outcome.code == 1
+    assert outcome.err.startswith("FORBIDDEN: ")
+
+
+def test_the_doctor_finds_a_running_service_well(
+    brx: CommandLine, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    outcome = brx("doctor", "--json")
+    findings = json.loads(outcome.out)
+    assert {finding["level"] for finding in findings} == {"ok"}, findings
+    assert outcome.code == 0
+
+
+def test_the_doctor_names_the_broken_one(
+    brx: CommandLine, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    outcome = brx("doctor", "--json")
+    assert outcome.code == 1
+    assert [finding["name"] for finding in json.loads(outcome.out) if finding["level"] == "failed"] == ["Redis"]
+
+
+def test_a_process_that_dies_is_named_with_its_log(tmp_path: Path) -> None:
+    with DevStack(tmp_path, services={"postgres"}, durable=False, environ={}) as stack:
+        options = ServiceOptions(products=10, workers={}, simulator_flags=("--no-such-flag",))
+        with pytest.raises(NotReadyError, match=r"simulator ended with exit code 2\. Last lines of .*simulator\.log"):
+            start_service(stack, options)
