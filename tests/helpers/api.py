@@ -28,6 +28,7 @@ from api.errors import ApiError, DatabaseUnavailable
 from api.main import create_app
 from api.probes import PingProbe, Probe
 from api.services import Services
+from api.temporal import CALL
 from db.session import Database
 from db.vault import Vault
 from settings import Settings
@@ -100,7 +101,7 @@ class FakeVerifier:
 
 
 @dataclass
-class FakeSyncs:
+class FakeSyncs(BulkSyncs):
     """A Temporal of one seller; any field may hold an error to raise instead."""
 
     now: RunningSync | ApiError | None = None
@@ -116,7 +117,7 @@ class FakeSyncs:
             raise AlreadyRunning
         self.started.append(sync)
 
-    async def running(self, user_id: UUID, *, timeout: timedelta | None = None) -> RunningSync | None:
+    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
         """Look."""
         if isinstance(self.now, ApiError):
             raise self.now
@@ -151,7 +152,7 @@ def fake_services(
     database: Database | None = None,
     *,
     verifier: AccountVerifier | None = None,
-    syncs: BulkSyncs | FakeSyncs | None = None,
+    syncs: BulkSyncs | None = None,
     probes: dict[str, Probe] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Services:
@@ -161,7 +162,7 @@ def fake_services(
         vault=Vault([Fernet.generate_key().decode()]),
         authenticator=Authenticator([private_key("ours").public_key()]),
         verifier=verifier or FakeVerifier(),
-        syncs=syncs or FakeSyncs(),  # type: ignore[arg-type]  # a fake of the same methods
+        syncs=syncs or FakeSyncs(),
         probes=healthy_probes() if probes is None else probes,
         clock=clock,
         new_id=uuid4,
