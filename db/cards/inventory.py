@@ -62,7 +62,7 @@ class StockFilter:
         if self.updated_since is not None:
             found.append(_item.updated_at >= self.updated_since)
         if self.sync_state is not None:
-            # Inlined (the enum type refuses anything else): a bound value could not prove the partial index.
+            # Inlined, quoted by the driver's rules: a bound value could not prove the partial index.
             state = bindparam(None, self.sync_state, type_=_item.sync_state.type, literal_execute=True)
             found.append(_item.sync_state == state)
         if self.text is not None:
