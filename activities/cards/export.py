@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -36,10 +36,9 @@ from db.cards import lifecycle, sellers, staging
 from db.session import Database
 from db.vault import Vault
 from domain.cards.chunks import KeyRange
-from domain.cards.export_json import ArraySplitter, ExportRejected
+from domain.cards.export_json import ExportRejected
 from workflows.cards.contracts import Manifest, StageExport
 
-_READ_BYTES = 4 * 2**20
 _ZSTD_LEVEL = 1
 _MOST_TRIES = 3
 _CHUNKS_PER_WRITE = 4
@@ -189,17 +188,17 @@ class ExportStaging:
             present = await staging.staged(connection, operation_id)
         checksum = xxhash.xxh3_64()
         count = 0
-        batch: list[staging.StagedChunk] = []
         chunks = _numbered(spool.chunks(self._chunk_size), checksum.update)
-        while chunk := await asyncio.to_thread(next, chunks, None):
-            count += 1
+        writing = asyncio.create_task(self._flush(attempt, []))
+        while batch := await asyncio.to_thread(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
+            count += len(batch)
             attempt.beat.done = count
-            if chunk.chunk_no not in present:
-                batch.append(chunk)
-            if len(batch) == _CHUNKS_PER_WRITE:
-                await self._flush(attempt, batch)
-                batch = []
-        await self._flush(attempt, batch)
+            # The next chunks are sorted and compressed while these are written.
+            await writing
+            writing = asyncio.create_task(
+                self._flush(attempt, [chunk for chunk in batch if chunk.chunk_no not in present])
+            )
+        await writing
         manifest = Manifest(
             chunk_count=count, product_count=spool.count, checksum=checksum.hexdigest(), complete=download.complete
         )
@@ -235,14 +234,12 @@ def _make_empty(directory: Path) -> None:
 
 
 def _spool(directory: Path, attempt: Attempt, download: Download) -> ExportSpool:
+    def progress(rows: int) -> None:
+        attempt.beat.done = rows
+
     spool = ExportSpool(directory)
     for name in download.files:
-        splitter = ArraySplitter()
-        with (attempt.directory / name).open("rb") as file:
-            while data := file.read(_READ_BYTES):
-                spool.append(splitter.feed(data))
-                attempt.beat.done = spool.count
-        spool.append(splitter.close())
+        spool.read(attempt.directory / name, progress)
     return spool
 
 

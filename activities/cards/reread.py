@@ -9,7 +9,6 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import msgspec
 from temporalio import activity
 
 from activities.cards.errors import AccountNotLinked, OperationClosed
@@ -20,9 +19,8 @@ from clients.catalog import Catalog
 from db.cards import lifecycle, sellers, staging, stock
 from db.session import Database
 from db.vault import Vault
-from domain.cards.chunks import Bound, KeyRange
-from domain.cards.export_json import ArraySplitter
-from domain.cards.products import keys_of
+from domain.cards.chunks import Bound, KeyRange, Keys
+from domain.cards.products import read_keys
 from workflows.cards.contracts import OperationRef, Reread
 
 
@@ -62,10 +60,10 @@ class ContestedReread:
     async def _reread(self, client: CardTraderClient, ref: OperationRef, blueprint_id: int) -> None:
         async with self._database.begin() as connection:
             began = await lifecycle.now(connection)
-        raws = await _download(client, blueprint_id)
+        keys, data = await _download(client, blueprint_id)
 
         async def json() -> bytes:
-            return b"[" + b",".join(raws) + b"]"
+            return data
 
         snapshot = await self._catalog.snapshot()
         range_ = KeyRange(Bound(blueprint_id, 0), Bound(blueprint_id + 1, 0))
@@ -74,14 +72,14 @@ class ContestedReread:
             current = await lifecycle.operation(connection, ref.operation_id, lock=True)
             if current is None or current.status != "running":
                 raise OperationClosed
-            merged = await merge(connection, stamp, Incoming(keys_of(raws), range_, json), snapshot)
+            merged = await merge(connection, stamp, Incoming(keys, range_, json), snapshot)
             await stock.retire(connection, merged.missing_items, began)
 
 
-async def _download(client: CardTraderClient, blueprint_id: int) -> list[msgspec.Raw]:
+async def _download(client: CardTraderClient, blueprint_id: int) -> tuple[Keys, bytes]:
+    """Keys of the blueprint's rows, and their JSON array. Small: one blueprint's products."""
     with tempfile.TemporaryDirectory(prefix="brx-reread-") as directory:
         path = Path(directory) / "export.json"
         await client.download_export(path, blueprint_id=blueprint_id)
         data = await asyncio.to_thread(path.read_bytes)
-    splitter = ArraySplitter()
-    return [*splitter.feed(data), *splitter.close()]
+    return read_keys(data), data

@@ -1,28 +1,30 @@
 """An export on disk, sorted into chunks in constant memory.
 
-Rows are appended as they arrive; their keys go to a file of fixed-size records. Sorting distributes the keys
-over range partitions that fit in memory, sorts one at a time and gathers the rows of each chunk by offset.
-The same rows in any order give the same chunks. Blocking: call it from a thread.
+`read` goes through the downloaded files once and notes each row's key and place. `chunks` then distributes
+the rows over range partitions that fit in memory, and sorts and cuts one partition at a time. The same rows
+in any order give the same chunks. Blocking: call it from a thread.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from domain.cards.chunks import KEY, ROW, Bound, Ints, Keys, index_order, partition_bounds
-from domain.cards.export_json import ExportRejected
+from domain.cards.chunks import KEY, Bound, Ints, Keys, index_order, partition_bounds
+from domain.cards.export_json import ArraySplitter, ExportRejected, Items
 from domain.cards.products import keys_of
 
-_BLOCK_ROWS = 100_000
-_PARTITION_ROWS = 200_000
+ROW = np.dtype([*KEY.descr, ("offset", "<i8"), ("length", "<i8")])
+_READ_BYTES = 4 * 2**20
+_BLOCK_ROWS = 8_192
+_PARTITION_ROWS = 32_000
+# Two open files each.
+_MOST_PARTITIONS = 200
 _SAMPLE_ROWS = 65_536
 
 
@@ -39,107 +41,139 @@ class SpooledChunk:
         return Bound(int(self.keys[0]["blueprint"]), int(self.keys[0]["product"]))
 
 
-class PartOf(Protocol):
-    """Signature of a partitioning function: rows to the number of their partition."""
+@dataclass(frozen=True)
+class _Part:
+    """Rows in one file, and where each lies there in another."""
 
-    def __call__(self, rows: Keys, /) -> npt.NDArray[np.int64]: ...
+    rows: Path
+    places: Path
+
+    def blocks(self) -> Iterator[tuple[Keys, bytes]]:
+        """The rows block by block, in file order, with the bytes that hold a block; offsets are into those."""
+        with self.rows.open("rb") as text:
+            for places in self.keys():
+                first = int(places["offset"][0])
+                text.seek(first)
+                data = text.read(int(places["offset"][-1] + places["length"][-1]) - first)
+                places["offset"] -= first
+                yield places, data
+
+    def keys(self) -> Iterator[Keys]:
+        """The rows' keys and places alone."""
+        with self.places.open("rb") as file:
+            while len(places := np.fromfile(file, dtype=ROW, count=_BLOCK_ROWS)):
+                yield places
 
 
 class ExportSpool:
-    """Holds the rows of one export in `directory`, which must exist and be ours alone."""
+    """Sorts the rows of one export; `directory` must exist and be ours alone."""
 
     def __init__(self, directory: Path, *, partition_rows: int = _PARTITION_ROWS) -> None:
         self._directory = directory
         self._partition_rows = partition_rows
-        self._rows = (directory / "rows.json").open("wb")
-        self._keys = (directory / "keys.bin").open("wb")
-        self._offset = 0
+        self._sources: list[_Part] = []
         self.count = 0
 
-    def append(self, raws: list[msgspec.Raw]) -> None:
-        """Add rows. Raises `ExportRejected` when one has no usable id."""
-        if not raws:
-            return
-        keys = keys_of(raws)
-        rows = np.empty(len(raws), dtype=ROW)
-        for name in KEY.names or ():
+    def read(self, path: Path, on_progress: Callable[[int], object]) -> None:
+        """Note the rows of a JSON array in a file; `on_progress` gets the rows so far.
+
+        Raises `ExportRejected` when it is not a complete array of products with ids.
+        """
+        part = _Part(path, self._directory / f"source-{len(self._sources)}.bin")
+        splitter = ArraySplitter()
+        with path.open("rb") as text, part.places.open("wb") as places:
+            while data := text.read(_READ_BYTES):
+                places.write(self._places(splitter.feed(data)))
+                on_progress(self.count)
+            places.write(self._places(splitter.close()))
+        self._sources.append(part)
+
+    def _places(self, items: Items) -> bytes:
+        rows = np.empty(len(items.raws), dtype=ROW)
+        keys = keys_of(items)
+        for name in ("blueprint", "product", "hash"):
             rows[name] = keys[name]
-        rows["length"] = [memoryview(raw).nbytes for raw in raws]
-        rows["offset"] = self._offset + np.cumsum(rows["length"] + 1) - rows["length"] - 1
-        joined = b",".join(raws)
-        self._rows.write(joined)
-        self._rows.write(b",")
-        self._keys.write(rows.tobytes())
-        self._offset += len(joined) + 1
-        self.count += len(raws)
+        rows["offset"], rows["length"] = items.offsets, items.lengths
+        self.count += len(rows)
+        return rows.tobytes()
 
     def chunks(self, size: int) -> Iterator[SpooledChunk]:
         """Chunks of `size` rows, the last one smaller. Raises `ExportRejected` when a product stands twice."""
-        self._rows.close()
-        self._keys.close()
         self._refuse_repeats()
-        descriptor = os.open(self._rows.name, os.O_RDONLY)
-        try:
-            yield from self._gather(descriptor, size)
-        finally:
-            os.close(descriptor)
-
-    def _gather(self, descriptor: int, size: int) -> Iterator[SpooledChunk]:
-        waiting = np.empty(0, dtype=ROW)
-        for partition in self._partitions():
-            waiting = np.concatenate([waiting, partition[index_order(partition)]])
-            whole = len(waiting) // size * size
+        waiting: list[bytes] = []
+        keys = np.empty(0, dtype=KEY)
+        for part in self._partitions():
+            sorted_keys, rows = _sorted(part)
+            keys, waiting = np.concatenate([keys, sorted_keys]), waiting + rows
+            whole = len(keys) // size * size
             for start in range(0, whole, size):
-                yield _gather(descriptor, waiting[start : start + size])
-            waiting = waiting[whole:].copy()
-        if len(waiting):
-            yield _gather(descriptor, waiting)
-
-    def _partitions(self) -> Iterator[Keys]:
-        count = -(-self.count // self._partition_rows)
-        if count <= 1:
-            yield np.fromfile(self._keys.name, dtype=ROW)
-            return
-        bounds = partition_bounds(self._sample(), count)
-        paths = self._scatter("part", len(bounds) + 1, lambda rows: np.searchsorted(bounds, rows["blueprint"], "right"))
-        for path in paths:
-            yield np.fromfile(path, dtype=ROW)
-            path.unlink()
+                yield _chunk(keys[start : start + size], waiting[start : start + size])
+            keys, waiting = keys[whole:].copy(), waiting[whole:]
+        if waiting:
+            yield _chunk(keys, waiting)
 
     def _refuse_repeats(self) -> None:
-        count = -(-self.count // self._partition_rows) or 1
-        for path in self._scatter("ids", count, lambda rows: rows["product"] % count, field="product"):
-            ids = np.fromfile(path, dtype=np.int64)
-            path.unlink()
-            if len(np.unique(ids)) != len(ids):
+        """Look for a product that stands twice, a share of the ids at a time."""
+        shares = max(1, self.count // 1_000_000)
+        for share in range(shares):
+            ids = [places["product"][places["product"] % shares == share] for places in self._keys()]
+            together = np.sort(np.concatenate(ids)) if ids else np.empty(0, dtype=np.int64)
+            if np.any(together[1:] == together[:-1]):
                 raise ExportRejected("the export lists a product twice")
+
+    def _keys(self) -> Iterator[Keys]:
+        for source in self._sources:
+            yield from source.keys()
+
+    def _partitions(self) -> Iterator[_Part]:
+        """The rows again, distributed over files by ranges of blueprints, in ascending order of the ranges."""
+        wanted = min(_MOST_PARTITIONS, -(-self.count // self._partition_rows))
+        bounds = partition_bounds(self._sample(), wanted)
+        names = [self._directory / f"part-{number}" for number in range(len(bounds) + 1)]
+        parts = [_Part(name.with_suffix(".json"), name.with_suffix(".bin")) for name in names]
+        self._distribute(bounds, parts)
+        for part in parts:
+            yield part
+            part.rows.unlink()
+            part.places.unlink()
 
     def _sample(self) -> Ints:
         stride = max(1, self.count // _SAMPLE_ROWS)
-        return np.concatenate([rows["blueprint"][::stride] for rows in self._blocks()])
+        samples = [places["blueprint"][::stride] for places in self._keys()]
+        return np.concatenate(samples) if samples else np.empty(0, dtype=np.int64)
 
-    def _blocks(self) -> Iterator[Keys]:
-        with open(self._keys.name, "rb") as file:
-            while len(rows := np.fromfile(file, dtype=ROW, count=_BLOCK_ROWS)):
-                yield rows
+    def _distribute(self, bounds: Ints, parts: list[_Part]) -> None:
+        written = [0] * len(parts)
+        with ExitStack() as stack:
+            rows = [stack.enter_context(part.rows.open("wb")) for part in parts]
+            places = [stack.enter_context(part.places.open("wb")) for part in parts]
+            for block, data in (block for source in self._sources for block in source.blocks()):
+                belongs = np.searchsorted(bounds, block["blueprint"], side="right")
+                order = np.argsort(belongs, kind="stable")
+                cuts = np.searchsorted(belongs[order], np.arange(len(parts) + 1))
+                for number, (start, end) in enumerate(pairwise(cuts.tolist())):
+                    if start < end:
+                        chosen = block[order[start:end]]
+                        text = b"".join(_slices(chosen, data))
+                        chosen["offset"] = written[number] + np.cumsum(chosen["length"]) - chosen["length"]
+                        written[number] += len(text)
+                        rows[number].write(text)
+                        places[number].write(chosen.tobytes())
 
-    def _scatter(self, name: str, parts: int, part_of: PartOf, field: str | None = None) -> list[Path]:
-        paths = [self._directory / f"{name}-{number}.bin" for number in range(parts)]
-        files: list[BinaryIO] = [path.open("wb") for path in paths]
-        try:
-            for rows in self._blocks():
-                part = part_of(rows)
-                for number in np.unique(part):
-                    chosen = rows[part == number]
-                    files[number].write((chosen[field] if field else chosen).tobytes())
-        finally:
-            for file in files:
-                file.close()
-        return paths
+
+def _slices(places: Keys, data: bytes) -> list[bytes]:
+    ends = places["offset"] + places["length"]
+    return [data[start:end] for start, end in zip(places["offset"].tolist(), ends.tolist(), strict=True)]
 
 
-def _gather(descriptor: int, rows: Keys) -> SpooledChunk:
-    # pread, not mmap: mapped pages would count as this process's memory, and grow with the export.
-    places = zip(rows["length"].tolist(), rows["offset"].tolist(), strict=True)
-    payload = b",".join([os.pread(descriptor, length, offset) for length, offset in places])
-    return SpooledChunk(rows[["blueprint", "product", "hash"]].astype(KEY), b"[" + payload + b"]")
+def _sorted(part: _Part) -> tuple[Keys, list[bytes]]:
+    places = np.fromfile(part.places, dtype=ROW)
+    places = places[index_order(places)]
+    keys = np.empty(len(places), dtype=KEY)
+    for name in ("blueprint", "product", "hash"):
+        keys[name] = places[name]
+    return keys, _slices(places, part.rows.read_bytes())
+
+
+def _chunk(keys: Keys, rows: list[bytes]) -> SpooledChunk:
+    return SpooledChunk(keys, b"[" + b",".join(rows) + b"]")

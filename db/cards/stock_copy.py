@@ -7,7 +7,7 @@ first sync. Columns of fixed size come first, so that one `struct` call packs th
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -42,6 +42,8 @@ _length = struct.Struct(">i").pack
 _bigint = struct.Struct(">iq").pack
 _numbers = struct.Struct(">iiiiiiiq").pack
 _GRADED = {None: _NULL, True: _length(1) + b"\x01", False: _length(1) + b"\x00"}
+# What most products have in their texts.
+_TEXTS: dict[str | None, bytes] = {None: _NULL, "": _length(0)}
 
 
 def stock_copy(
@@ -50,29 +52,28 @@ def stock_copy(
     """The COPY stream of products with their mapping and content hash, in the order of `COLUMNS`."""
     prefix = _constant_part(user_id, operation_id, began)
     parts = [_HEADER]
-    append = parts.append
-    for product, mapping, content_hash in rows:
-        status, print_id, table = mapping
-        identity = b"%d" % product.id
+    for product, (status, print_id, table), content_hash in rows:
         properties = properties_json(product)
-        append(prefix)
-        append(_numbers(4, product.blueprint_id, 4, product.quantity, 4, product.price_cents, 8, content_hash))
-        append(_GRADED[normalise_graded(product.graded)])
-        append(_mapping_part(status, table))
-        append(_bigint(8, print_id) if status == MAPPED else _NULL)
-        append(_length(len(identity)))
-        append(identity)
-        append(_length(len(properties) + 1))
-        append(_JSONB_VERSION)
-        append(properties)
-        append(_text(product.description))
-        append(_text(product.user_data_field))
-    append(_TRAILER)
+        identity = b"%d" % product.id
+        graded = product.graded
+        description, user_data = product.description, product.user_data_field
+        parts += (
+            prefix,
+            _numbers(4, product.blueprint_id, 4, product.quantity, 4, product.price_cents, 8, content_hash),
+            _GRADED[graded if graded.__class__ is bool else normalise_graded(graded)],
+            _mapping_part(status, table),
+            _bigint(8, print_id) if status == MAPPED else _NULL,
+            _identity_part(len(identity))(len(identity), identity, len(properties) + 1, _JSONB_VERSION),
+            properties,
+            _TEXTS.get(description) or _text(description),
+            _TEXTS.get(user_data) or _text(user_data),
+        )
+    parts.append(_TRAILER)
     return b"".join(parts)
 
 
 def _constant_part(user_id: UUID, operation_id: UUID, began: datetime) -> bytes:
-    micros = (began - _EPOCH) // (datetime.resolution)
+    micros = (began - _EPOCH) // datetime.resolution
     ids = _length(16) + user_id.bytes + _length(16) + operation_id.bytes
     return struct.pack(">h", len(COLUMNS)) + ids + _bigint(8, micros)
 
@@ -80,6 +81,12 @@ def _constant_part(user_id: UUID, operation_id: UUID, began: datetime) -> bytes:
 @lru_cache(maxsize=64)
 def _mapping_part(status: int, table: int) -> bytes:
     return _text(PRINT_TABLES[table] if status == MAPPED else None) + _text(MAPPING_STATUSES[status])
+
+
+@lru_cache(maxsize=32)
+def _identity_part(digits: int) -> Callable[..., bytes]:
+    """Packs the external id, and the length and version that precede the properties."""
+    return struct.Struct(f">i{digits}sis").pack
 
 
 def _text(value: str | None) -> bytes:

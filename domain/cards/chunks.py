@@ -17,7 +17,6 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 KEY = np.dtype([("blueprint", "<i8"), ("product", "<i8"), ("hash", "<i8")])
-ROW = np.dtype([*KEY.descr, ("offset", "<i8"), ("length", "<i8")])
 Keys = npt.NDArray[np.void]
 
 _DIGITS = 19
@@ -48,7 +47,7 @@ def text_rank(products: Ints) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.in
 
 
 def index_order(rows: Keys) -> Ints:
-    """Positions that sort rows of dtype `KEY` or `ROW` as the stock's unique index does."""
+    """Positions that sort rows with the fields of `KEY` as the stock's unique index does."""
     shifted, digits = text_rank(rows["product"])
     return np.lexsort((digits, shifted, rows["blueprint"]))
 

@@ -1,4 +1,4 @@
-"""Cuts a JSON array that arrives in pieces into its raw items, in constant memory.
+"""Cuts a JSON array that arrives in pieces into its raw items, in constant memory and without copying them.
 
 A cut is only believed when everything before it parses as a whole array: JSON is read left to right, so a
 prefix that parses is exactly the items up to there, whatever braces and commas stand inside strings.
@@ -6,17 +6,34 @@ prefix that parses is exactly the items up to there, whatever braces and commas 
 
 from __future__ import annotations
 
-import msgspec
+import re
+from dataclasses import dataclass
 
-WHITESPACE = b" \t\r\n"
+import msgspec
+import numpy as np
+
+from domain.cards.chunks import Ints
+
 MOST_ITEM_BYTES = 8 * 2**20
 _CANDIDATES = 24
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+_OPEN, _CLOSE, _COMMA = b"[],"
 
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class ExportRejected(Exception):
     """The export is not a complete, well-formed list of products; nothing of it is used."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Consecutive items: raw, together as one JSON array, and where each begins in the whole text, in bytes."""
+
+    raws: list[msgspec.Raw]
+    array: memoryview | bytes
+    offsets: Ints
+    lengths: Ints
 
 
 class ArraySplitter:
@@ -26,66 +43,95 @@ class ArraySplitter:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
-        self._opened = False
-        self._items = 0
+        # Begins with what must stand before the next item: "[" at first, then ","; or with the closing "]".
+        self._rest = bytearray()
+        self._position = 0
+        self._started = False
 
-    def feed(self, data: bytes) -> list[msgspec.Raw]:
+    def feed(self, data: bytes) -> Items:
         """Items completed by `data`; the remainder waits for more."""
-        self._rest = self._rest + data if self._rest else data
-        if not self._open():
-            return []
-        return self._take_complete()
-
-    def close(self) -> list[msgspec.Raw]:
-        """The last items. Raises when the array is not closed, or anything follows it."""
-        if not self._open():
-            raise ExportRejected("the export is not a JSON array")
-        try:
-            items = _decode_items(b"[" + self._after_comma())
-        except msgspec.DecodeError as error:
-            raise ExportRejected("the export ends before its list of products does") from error
-        self._items += len(items)
-        self._rest = b""
-        return items
-
-    def _open(self) -> bool:
-        if self._opened:
-            return True
-        start = self._rest.lstrip(WHITESPACE)
-        if not start:
-            return False
-        if start[:1] != b"[":
-            raise ExportRejected("the export is not a JSON array")
-        self._rest, self._opened = start[1:], True
-        return True
-
-    def _after_comma(self) -> bytes:
-        """What follows the comma that must separate the items taken so far from the next one."""
-        rest = self._rest.lstrip(WHITESPACE)
-        if not self._items or rest[:1] == b"]":
-            return rest
-        if rest[:1] != b"," or rest[1:].lstrip(WHITESPACE)[:1] == b"]":
-            raise ExportRejected("the export's products are not separated by single commas")
-        return rest[1:]
-
-    def _take_complete(self) -> list[msgspec.Raw]:
-        if not self._rest.lstrip(WHITESPACE):
-            return []
-        body = self._after_comma()
-        end = len(body)
+        self._rest = self._rest + data
+        start = self._start()
+        if start is None or self._rest[start] == _CLOSE:
+            return _items([], b"[]", 0)
+        self._rest[start] = _OPEN
+        end = len(self._rest) - 1
         for attempt in range(_CANDIDATES):
             # "},{" is nearly always the end of an item; later attempts accept any closing brace.
-            end = body.rfind(b"},{" if attempt < 4 else b"}", 0, end)
+            end = self._rest.rfind(b"},{" if attempt < 4 else b"}", start, end)
             if end < 0:
                 break
-            try:
-                items = _decode_items(b"[" + body[: end + 1] + b"]")
-            except msgspec.DecodeError:
-                continue
-            self._items += len(items)
-            self._rest = body[end + 1 :]
-            return items
+            if (items := self._cut(start, end + 1)) is not None:
+                return items
         if len(self._rest) > MOST_ITEM_BYTES:
             raise ExportRejected("the export is malformed, or one product of it is larger than 8 MiB")
-        return []
+        self._rest[start] = _COMMA if self._started else _OPEN
+        return _items([], b"[]", 0)
+
+    def close(self) -> Items:
+        """The last items. Raises when the array is not closed, or anything follows it."""
+        start = self._start()
+        if start is None:
+            raise ExportRejected("the export is not a JSON array")
+        first = self._rest[start]
+        if first == _CLOSE and self._rest[start + 1 :].strip():
+            raise ExportRejected("something follows the export's list of products")
+        if first == _CLOSE:
+            return _items([], b"[]", 0)
+        self._rest[start] = _OPEN
+        array = memoryview(self._rest)[start:]
+        try:
+            raws = _decode_items(array)
+        except msgspec.DecodeError as error:
+            raise ExportRejected("the export ends before its list of products does") from error
+        if self._started and not raws:
+            raise ExportRejected("the export's list of products ends with a comma")
+        return _items(raws, array, self._position + start)
+
+    def _start(self) -> int | None:
+        """Index of the bracket or comma that the rest begins with, None while there is only white space."""
+        blanks = _BLANKS.match(self._rest)
+        start = blanks.end() if blanks else 0
+        if start == len(self._rest):
+            return None
+        expected = (_COMMA, _CLOSE) if self._started else (_OPEN,)
+        if self._rest[start] not in expected:
+            where = "products are not separated by commas" if self._started else "is not a JSON array"
+            raise ExportRejected(f"the export {where}")
+        return start
+
+    def _cut(self, start: int, end: int) -> Items | None:
+        """Take the items of `rest[start:end]` if they are whole; the byte after them becomes the next start."""
+        following = self._rest[end]
+        self._rest[end] = _CLOSE
+        array = memoryview(self._rest)[start : end + 1]
+        try:
+            raws = _decode_items(array)
+        except msgspec.DecodeError:
+            self._rest[end] = following
+            return None
+        items = _items(raws, array, self._position + start)
+        # The items keep the old buffer; only what is left is copied.
+        self._rest = bytearray((following,)) + self._rest[end + 1 :]
+        self._position += end
+        self._started = True
+        return items
+
+
+def _items(raws: list[msgspec.Raw], array: memoryview | bytes, base: int) -> Items:
+    lengths = np.fromiter((memoryview(raw).nbytes for raw in raws), dtype=np.int64, count=len(raws))
+    starts = 1 + np.cumsum(lengths + 1) - (lengths + 1)
+    if int(lengths.sum()) + len(raws) + 1 != len(array) and raws:
+        starts = _search(raws, bytes(array))
+    return Items(raws, array, base + starts, lengths)
+
+
+def _search(raws: list[msgspec.Raw], array: bytes) -> Ints:
+    """Where items stand that white space separates: only blanks and a comma lie between two of them."""
+    starts, position = [], 1
+    for raw in raws:
+        item = bytes(raw)
+        position = array.index(item, position)
+        starts.append(position)
+        position += len(item)
+    return np.array(starts, dtype=np.int64)

@@ -16,7 +16,7 @@ from msgspec import Meta
 from xxhash import xxh3_64_intdigest
 
 from domain.cards.chunks import KEY, Keys
-from domain.cards.export_json import ExportRejected
+from domain.cards.export_json import ArraySplitter, ExportRejected, Items
 
 # Raised whenever normalising changes its answers: it is part of every content hash.
 NORMALISER_VERSION = 1
@@ -73,18 +73,27 @@ _decode_products = msgspec.json.Decoder(list[Product]).decode
 _decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def keys_of(raws: list[msgspec.Raw]) -> Keys:
+def keys_of(items: Items) -> Keys:
     """Keys and hashes of raw rows, dtype `KEY`. Raises `ExportRejected` when one has no usable id."""
     try:
-        keys = _decode_keys(b"[" + b",".join(raws) + b"]")
+        keys = _decode_keys(items.array)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ExportRejected("a row of the export is not a product with an id") from error
-    rows = np.empty(len(raws), dtype=KEY)
+    rows = np.empty(len(keys), dtype=KEY)
     rows["blueprint"] = [_blueprint(key.blueprint_id) for key in keys]
     rows["product"] = [key.id for key in keys]
-    hashes = [xxh3_64_intdigest(raw, NORMALISER_VERSION) for raw in raws]
+    hashes = [xxh3_64_intdigest(raw, NORMALISER_VERSION) for raw in items.raws]
     rows["hash"] = np.array(hashes, dtype=np.uint64).view(np.int64)
     return rows
+
+
+def read_keys(array: bytes) -> Keys:
+    """`keys_of` a whole, small array. Raises `ExportRejected` when it is none, or lists a product twice."""
+    splitter = ArraySplitter()
+    keys = np.concatenate([keys_of(splitter.feed(array)), keys_of(splitter.close())])
+    if len(np.unique(keys["product"])) != len(keys):
+        raise ExportRejected("the export lists a product twice")
+    return keys
 
 
 def _blueprint(value: Json) -> int:
