@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,7 +49,8 @@ class MariadbServer:
         self.port = self.port or free_port()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if not (self.data_dir / "mysql").is_dir():
-            run_to_end(self._installation(program))
+            with _plain_path(self.data_dir) as directory:
+                run_to_end(self._installation(program, directory))
         self._process = ManagedProcess.start(self._service(program))
         self._process.wait_ready(partial(_answers, self.port))
         return f"mysql+pymysql://{USER}@{LOOPBACK}:{self.port}/{DATABASE}"
@@ -57,12 +60,12 @@ class MariadbServer:
         if self._process is not None:
             self._process.stop()
 
-    def _installation(self, program: str) -> Command:
+    def _installation(self, program: str, directory: Path) -> Command:
         installer = _find("mariadb-install-db", "mysql_install_db")
         if installer is None:
             raise MissingServerError("mariadb-install-db", f"It belongs beside {program}: reinstall mariadb-server.")
         options = ("--auth-root-authentication-method=normal", "--skip-test-db")
-        return Command("mariadb-install", [installer, *self._common(), *options], self.run_dir)
+        return Command("mariadb-install", [installer, *_common(directory), *options], self.run_dir)
 
     def _service(self, program: str) -> Command:
         grants = self.run_dir.absolute() / "mariadb-grants.sql"
@@ -70,11 +73,21 @@ class MariadbServer:
         network = (f"--port={self.port}", f"--bind-address={LOOPBACK}", "--skip-name-resolve")
         files = (f"--init-file={grants}", f"--socket={_socket_path(self.data_dir)}", f"--pid-file={grants}.pid")
         speed = () if self.durable else ("--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
-        return Command("mariadb", [program, *self._common(), *network, *files, *speed], self.run_dir)
+        return Command("mariadb", [program, *_common(self.data_dir), *network, *files, *speed], self.run_dir)
 
-    def _common(self) -> tuple[str, ...]:
-        user = ("--user=root",) if os.geteuid() == 0 else ()
-        return ("--no-defaults", f"--datadir={self.data_dir.absolute()}", *user)
+
+def _common(directory: Path) -> tuple[str, ...]:
+    user = ("--user=root",) if os.geteuid() == 0 else ()
+    return ("--no-defaults", f"--datadir={directory.absolute()}", *user)
+
+
+@contextmanager
+def _plain_path(directory: Path) -> Iterator[Path]:
+    """Another name of a directory, without spaces: the installer is a shell script that does not quote."""
+    with tempfile.TemporaryDirectory(prefix="brx-sync-") as place:
+        link = Path(place) / "data"
+        link.symlink_to(directory.absolute(), target_is_directory=True)
+        yield link
 
 
 def mariadb_program() -> str | None:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
 from uuid import UUID
 
+import httpx
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.table import Table
 
 from cli.demo.figures import DemoFigures
 from devstack.service import RunningService
 from workflows.cards.contracts import bulk_sync_id
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class _Execution(_Answer):
+    run_id: str
+
+
+class _ExecutionInfo(_Answer):
+    execution: _Execution
+
+
+class _Described(_Answer):
+    workflow_execution_info: _ExecutionInfo
 
 
 def show_figures(console: Console, figures: DemoFigures) -> None:
@@ -30,18 +50,25 @@ def show_figures(console: Console, figures: DemoFigures) -> None:
 def show_addresses(console: Console, service: RunningService, user_id: UUID) -> None:
     """Where to look and what to type."""
     temporal = service.environment["TEMPORAL_UI_URL"]
-    workflow = f"{temporal}/namespaces/default/workflows/{bulk_sync_id(user_id).replace(':', '%3A')}"
     console.print()
     for name, address in (
         ("API", f"{service.api_url}/docs"),
         ("Temporal Web UI", temporal),
-        ("this sync in it", workflow),
+        ("this sync in it", latest_run_url(temporal, bulk_sync_id(user_id))),
         ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
     ):
         console.print(f"{name:<22}{address}", soft_wrap=True)
     console.print("\nTry in another terminal:\n")
     for line in _commands(service, user_id):
         console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def latest_run_url(temporal_ui: str, workflow_id: str) -> str:
+    """Page of the latest run of a workflow in the Temporal Web UI, whose own API knows the run."""
+    workflow = f"/namespaces/default/workflows/{quote(workflow_id, safe='')}"
+    described = httpx.get(f"{temporal_ui}/api/v1{workflow}").raise_for_status().content
+    run_id = _Described.model_validate_json(described).workflow_execution_info.execution.run_id
+    return f"{temporal_ui}{workflow}/{run_id}/history"
 
 
 def _commands(service: RunningService, user_id: UUID) -> tuple[str, ...]:
