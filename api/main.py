@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from redis.asyncio import Redis
+from starlette.routing import Mount
 
 from api import error_handlers, health, metrics, probes
 from api.auth import Authenticator, load_public_keys
@@ -66,12 +67,17 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings) as services:
-            app.state.services = services
+            for served in (app, *_mounted(app)):
+                served.state.services = services
             observe_pool(measured.provider.get_meter(_METER), services.database)
             yield
         measured.shutdown()
 
     return lifespan
+
+
+def _mounted(app: FastAPI) -> list[FastAPI]:
+    return [route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, FastAPI)]
 
 
 @asynccontextmanager

@@ -11,7 +11,8 @@ from fastapi import APIRouter
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
-from api.main import create_app
+from api.cards.watching import router as cards_watching
+from api.main import context_app, create_app
 from api.middleware import MAX_BODY_BYTES
 from tests.helpers.api import error_of, fake_services, opening, serving, settings_for_tests
 
@@ -126,3 +127,12 @@ async def test_metrics_count_templates_never_what_a_caller_invents(http: httpx.A
     assert "invented" not in page
     assert "brx_sync_http_request_duration_seconds_bucket" in page
     assert 'brx_sync_db_connections_active{database="postgresql",pool="api"} 0.0' in page
+
+
+async def test_a_mounted_context_shares_services_errors_and_labels() -> None:
+    app = create_app(settings_for_tests(), opening(fake_services()))
+    app.mount("/other", context_app("Other", "Another context.", [cards_watching]))
+    async with serving(app) as client:
+        answer = await client.get("/other/api/v1/sync/status/bob")
+        assert error_of(answer, 401)["code"] == "UNAUTHORIZED"
+        assert 'endpoint="/other/api/v1/sync/status/{user_id}"' in (await client.get("/metrics")).text
