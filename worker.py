@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -152,8 +151,6 @@ def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run(settings, queues, stop)
 
-    # A chunk is thousands of small objects without cycles: looking for cycles among them is a waste.
-    gc.set_threshold(100_000, 50, 100)
     uvloop.run(until_signalled())
 
 
