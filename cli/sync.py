@@ -19,7 +19,10 @@ app = typer.Typer(no_args_is_help=True, help="Start, watch and stop the sync of 
 def link(
     user: User,
     cardtrader_token: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, envvar="CARDTRADER_TOKEN", help="asked for when not given")
+        str,
+        typer.Option(
+            prompt="CardTrader token", hide_input=True, envvar="CARDTRADER_TOKEN", help="asked for when not given"
+        ),
     ],
     token: AccessToken = "",
     api_url: ApiUrl = DEFAULT_API_URL,
