@@ -7,6 +7,7 @@ prefix that parses is exactly the items up to there, whatever braces and commas 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +16,9 @@ import numpy as np
 from domain.cards.chunks import Ints
 
 MOST_ITEM_BYTES = 8 * 2**20
-_CANDIDATES = 24
+# Where an item may end: "},{" nearly always is such a place, any closing brace may be one.
+_LIKELY_ENDS = ((b"},{", 4), (b"}", 20))
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|[][{},]', re.DOTALL)
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _OPEN, _CLOSE, _COMMA = b"[],"
 
@@ -55,13 +58,8 @@ class ArraySplitter:
         if start is None or self._rest[start] == _CLOSE:
             return _items([], b"[]", 0)
         self._rest[start] = _OPEN
-        end = len(self._rest) - 1
-        for attempt in range(_CANDIDATES):
-            # "},{" is nearly always the end of an item; later attempts accept any closing brace.
-            end = self._rest.rfind(b"},{" if attempt < 4 else b"}", start, end)
-            if end < 0:
-                break
-            if (items := self._cut(start, end + 1)) is not None:
+        for end in self._ends(start):
+            if (items := self._cut(start, end)) is not None:
                 return items
         if len(self._rest) > MOST_ITEM_BYTES:
             raise ExportRejected("the export is malformed, or one product of it is larger than 8 MiB")
@@ -74,7 +72,7 @@ class ArraySplitter:
         if start is None:
             raise ExportRejected("the export is not a JSON array")
         first = self._rest[start]
-        if first == _CLOSE and self._rest[start + 1 :].strip():
+        if first == _CLOSE and not _BLANKS.fullmatch(self._rest, start + 1):
             raise ExportRejected("something follows the export's list of products")
         if first == _CLOSE:
             return _items([], b"[]", 0)
@@ -82,8 +80,8 @@ class ArraySplitter:
         array = memoryview(self._rest)[start:]
         try:
             raws = _decode_items(array)
-        except msgspec.DecodeError as error:
-            raise ExportRejected("the export ends before its list of products does") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ExportRejected("the export is malformed, or ends before its list of products does") from error
         if self._started and not raws:
             raise ExportRejected("the export's list of products ends with a comma")
         return _items(raws, array, self._position + start)
@@ -100,6 +98,18 @@ class ArraySplitter:
             raise ExportRejected(f"the export {where}")
         return start
 
+    def _ends(self, start: int) -> Iterator[int]:
+        """Positions after what may be an item, likely ones first; the last resort reads every token."""
+        for pattern, tries in _LIKELY_ENDS:
+            end = len(self._rest) - 1
+            for _ in range(tries):
+                end = self._rest.rfind(pattern, start, end)
+                if end < 0:
+                    break
+                yield end + 1
+        if len(self._rest) > MOST_ITEM_BYTES and (end := _last_comma(self._rest, start)) > 0:
+            yield end
+
     def _cut(self, start: int, end: int) -> Items | None:
         """Take the items of `rest[start:end]` if they are whole; the byte after them becomes the next start."""
         following = self._rest[end]
@@ -107,7 +117,7 @@ class ArraySplitter:
         array = memoryview(self._rest)[start : end + 1]
         try:
             raws = _decode_items(array)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._rest[end] = following
             return None
         items = _items(raws, array, self._position + start)
@@ -116,6 +126,17 @@ class ArraySplitter:
         self._position += end
         self._started = True
         return items
+
+
+def _last_comma(text: bytearray, start: int) -> int:
+    """Where the last comma between two items of the array at `start` stands, -1 without one."""
+    depth, last = 0, -1
+    for token in _TOKENS.finditer(text, start):
+        kind = text[token.start()]
+        depth += (kind in b"[{") - (kind in b"]}")
+        if kind == _COMMA and depth == 1:
+            last = token.start()
+    return last
 
 
 def _items(raws: list[msgspec.Raw], array: memoryview | bytes, base: int) -> Items:

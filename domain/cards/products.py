@@ -6,6 +6,7 @@ unknown keys and values are kept as they are, and codes such as `zh-CN` are neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
@@ -22,6 +23,8 @@ from domain.cards.export_json import ArraySplitter, ExportRejected, Items
 NORMALISER_VERSION = 1
 
 _INT4 = 2**31 - 1
+# The largest int4 is the open upper end of a key range.
+_MOST_BLUEPRINT = _INT4 - 1
 Int4 = Annotated[int, Meta(ge=0, le=_INT4)]
 ProductId = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 Json = Any
@@ -58,7 +61,7 @@ class Product(msgspec.Struct, gc=False):
     """The fields of an exported product that are kept. Prices are integer cents of the account's currency."""
 
     id: ProductId
-    blueprint_id: Annotated[int, Meta(gt=0, le=_INT4)]
+    blueprint_id: Annotated[int, Meta(gt=0, le=_MOST_BLUEPRINT)]
     quantity: Int4
     price_cents: Int4
     properties_hash: dict[str, Json] = {}
@@ -66,6 +69,9 @@ class Product(msgspec.Struct, gc=False):
     user_data_field: str | None = None
     graded: bool | int | float | str | None = None
 
+
+# PostgreSQL can keep a NUL neither in text nor in jsonb. A backslash that is itself escaped escapes nothing.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 _decode_keys = msgspec.json.Decoder(list[ExportKey]).decode
 _decode_product = msgspec.json.Decoder(Product).decode
@@ -77,7 +83,7 @@ def keys_of(items: Items) -> Keys:
     """Keys and hashes of raw rows, dtype `KEY`. Raises `ExportRejected` when one has no usable id."""
     try:
         keys = _decode_keys(items.array)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ExportRejected("a row of the export is not a product with an id") from error
     rows = np.empty(len(keys), dtype=KEY)
     rows["blueprint"] = [_blueprint(key.blueprint_id) for key in keys]
@@ -98,7 +104,7 @@ def read_keys(array: bytes) -> Keys:
 
 def _blueprint(value: Json) -> int:
     """The blueprint to sort by; 0 when it is unusable, which the validation will find again."""
-    return value if type(value) is int and 0 < value <= _INT4 else 0
+    return value if type(value) is int and 0 < value <= _MOST_BLUEPRINT else 0
 
 
 class BadProduct(Exception):
@@ -115,7 +121,6 @@ def read_products(array: bytes, positions: Sequence[int]) -> list[Product | BadP
 
     One poisoned row does not touch the others.
     """
-    # PostgreSQL can keep a NUL neither in text nor in jsonb: such arrays are read row by row too.
     if len(positions) > 1 and b"\\u0000" not in array:
         try:
             products = _decode_products(array)
@@ -128,11 +133,13 @@ def read_products(array: bytes, positions: Sequence[int]) -> list[Product | BadP
 
 
 def _read_one(raw: msgspec.Raw) -> Product | BadProduct:
-    if b"\\u0000" in bytes(raw):
+    if _NUL.search(raw):
         return BadProduct("the product holds a NUL character", raw)
     try:
         return _decode_product(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        return BadProduct("the product is not valid UTF-8", raw)
+    except msgspec.DecodeError as error:
         return BadProduct(str(error), raw)
 
 
