@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,11 +90,13 @@ async def bury(
     ]
     fresh = insert(failed_records).values(rows)
     renewed = {name: fresh.excluded[name] for name in ("operation_id", "reason", "raw")}
+    # A chunk may be repeated within one operation; that is not another meeting.
+    met_again = case((_record.operation_id != fresh.excluded.operation_id, 1), else_=0)
     await connection.execute(
         fresh.on_conflict_do_update(
             index_elements=["context", "user_id", "stage", "subject"],
             index_where=_record.resolved_at.is_(None),
-            set_={**renewed, "updated_at": func.now()},
+            set_={**renewed, "retries": _record.retries + met_again, "updated_at": func.now()},
         )
     )
 

@@ -43,13 +43,14 @@ DATABASE = ActivityPolicy(
 STAGE_EXPORT = ActivityPolicy(
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
-    heartbeat=timedelta(seconds=60),
+    heartbeat=timedelta(seconds=20),
     retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, "ExportUnusable", "ExportTooSlow", first=1, most=60),
 )
+# The heartbeat, not the time allowed, tells that a worker died: a chunk is soon taken over, and may be slow.
 APPLY_CHUNK = ActivityPolicy(
-    start_to_close=timedelta(minutes=2),
+    start_to_close=timedelta(minutes=5),
     schedule_to_close=timedelta(minutes=30),
-    heartbeat=None,
+    heartbeat=timedelta(seconds=10),
     retry=_retry(*FENCE_ERRORS, "ChunkUnreadable"),
 )
 REREAD = ActivityPolicy(

@@ -14,7 +14,8 @@ from temporalio import activity
 
 from activities.cards.errors import ChunkUnreadable, OperationClosed
 from activities.cards.merging import Incoming, Merged, merge
-from clients.catalog import Catalog
+from activities.support import beating
+from clients.catalog import Catalog, CatalogSnapshot
 from db import failed_records
 from db.cards import staging, stock
 from db.session import Database
@@ -31,18 +32,11 @@ class ChunkMerge:
     @activity.defn
     async def apply_chunk(self, request: ApplyChunk) -> Counters:
         """Merge one chunk. Raises `OperationClosed`, `ChunkUnreadable`, `CatalogUnavailable` or database errors."""
-        snapshot = await self._catalog.snapshot()
-        async with self._database.begin() as connection:
-            claimed = await _claim(connection, request)
-            if claimed.applied:
-                return Counters(**asdict(claimed.applied))
-
-            async def json() -> bytes:
-                return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
-
-            stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
-            merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json), snapshot)
-            return await _record(connection, request, merged)
+        async with beating():
+            snapshot = await self._catalog.snapshot()
+            async with self._database.begin() as connection:
+                claimed = await _claim(connection, request)
+                return await _apply(connection, request, claimed, snapshot)
 
     @activity.defn
     async def lose_chunk(self, request: ChunkLost) -> Counters:
@@ -64,6 +58,20 @@ async def _claim(connection: AsyncConnection, request: ApplyChunk | ChunkLost) -
     if claimed is None:
         raise OperationClosed
     return claimed
+
+
+async def _apply(
+    connection: AsyncConnection, request: ApplyChunk, claimed: staging.ClaimedChunk, snapshot: CatalogSnapshot
+) -> Counters:
+    if claimed.applied:
+        return Counters(**asdict(claimed.applied))
+
+    async def json() -> bytes:
+        return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
+
+    stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
+    merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json), snapshot)
+    return await _record(connection, request, merged)
 
 
 async def _record(connection: AsyncConnection, request: ApplyChunk | ChunkLost, merged: Merged) -> Counters:

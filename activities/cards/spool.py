@@ -98,7 +98,7 @@ class ExportSpool:
         return rows.tobytes()
 
     def chunks(self, size: int) -> Iterator[SpooledChunk]:
-        """Chunks of `size` rows, the last one smaller. Raises `ExportRejected` when a product stands twice."""
+        """Chunks of `size` rows, the last one smaller; at least one. Raises `ExportRejected` for a repeated product."""
         self._refuse_repeats()
         waiting: list[bytes] = []
         keys = np.empty(0, dtype=KEY)
@@ -109,7 +109,8 @@ class ExportSpool:
             for start in range(0, whole, size):
                 yield _chunk(keys[start : start + size], waiting[start : start + size])
             keys, waiting = keys[whole:].copy(), waiting[whole:]
-        if waiting:
+        # An empty export still says something: all that was listed is missing. Its one chunk covers every key.
+        if waiting or not self.count:
             yield _chunk(keys, waiting)
 
     def _refuse_repeats(self) -> None:

@@ -67,7 +67,8 @@ def plan_merge(blueprint: Ints, product: Ints, hash_: Ints, stock: StockColumns)
     row, found = _match(blueprint, product, stock)
     contested = stock.standing == CONTESTED
     at_rest = found & ~contested
-    same = at_rest & (stock.standing == AT_REST) & (hash_[row] == stock.hash)
+    same = at_rest & (stock.standing == AT_REST)
+    same[same] = hash_[row[same]] == stock.hash[same]
     changed = at_rest & ~same
     known = np.zeros(len(product), dtype=bool)
     known[row[found]] = True

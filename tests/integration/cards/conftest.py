@@ -1,0 +1,45 @@
+"""The whole service as processes: simulator, API, workers; one seller per test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import httpx
+import pytest
+
+from devstack import DevStack
+from devstack.service import RunningService, ServiceOptions, start_service
+from tests.helpers.shop import Shop
+
+BLUEPRINTS = 1_000
+
+OpenShop = Callable[..., Awaitable[Shop]]
+
+
+@pytest.fixture(scope="session")
+def service(stack: DevStack) -> Iterator[RunningService]:
+    """Small chunks and short patience, so that little stock meets many chunks and slow exports end soon."""
+    variables = {"BULK_CHUNK_SIZE": "250", "EXPORT_TIMEOUT_SECONDS": "2", "WORKER_GRACE_SECONDS": "1"}
+    options = ServiceOptions(products=10_000, variables=variables)
+    running = start_service(stack, options)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def open_shop(service: RunningService) -> AsyncIterator[OpenShop]:
+    """Opens linked sellers with `products` in stock; clears the simulator's faults afterwards."""
+    shops: list[Shop] = []
+
+    async def opened(products: int = 2_000, seed: int = 1) -> Shop:
+        async with httpx.AsyncClient(base_url=f"{service.simulator_url}/control", timeout=60) as site:
+            seller = {"products": products, "seed": seed, "blueprints": BLUEPRINTS}
+            token = (await site.post("/sellers", json=seller)).raise_for_status().json()["token"]
+        shops.append(Shop(service, token))
+        await shops[-1].link()
+        return shops[-1]
+
+    yield opened
+    for shop in shops:
+        await shop.clear_faults()
+        await shop.close()
