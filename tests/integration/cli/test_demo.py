@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -18,9 +23,23 @@ ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 100
 
 
-def start(data_dir: Path, *options: str) -> subprocess.Popen[str]:
+@contextmanager
+def start(data_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that is gone at the end of the block, also when the test fails in it."""
     argv = [sys.executable, "-m", "cli", "demo", "--data-dir", str(data_dir), *options]
-    return subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        try:
+            yield demo
+        finally:
+            demo.terminate()
+
+
+def lines_until(demo: subprocess.Popen[str], last: str) -> list[str]:
+    """What it prints up to a line; fails when it ends before."""
+    assert demo.stdout is not None
+    shown = list(takewhile(lambda line: line.rstrip() != last, demo.stdout))
+    assert demo.poll() is None, "".join(shown)
+    return shown
 
 
 def mentions(process: psutil.Process, text: str) -> bool:
@@ -43,6 +62,20 @@ def test_it_ends_by_itself_with_its_figures_and_leaves_nothing(tmp_path: Path) -
     assert figures["first_sync"]["created"] == 3000
     assert figures["second_sync"]["updated"] == figures["changes"]["changed"] == 30
     assert figures["second_sync"]["drift"]["total"] == 0
+    assert survivors(tmp_path) == []
+
+
+def test_it_stays_up_until_ctrl_c(tmp_path: Path) -> None:
+    with start(tmp_path, "--products", "500") as demo:
+        shown = lines_until(demo, "Ctrl-C ends everything.")
+        addresses = dict(line.strip().rsplit(maxsplit=1) for line in shown if re.search(r" http://\S+\n$", line))
+        workflow, run_id, _ = addresses["this sync in it"].rsplit("/", 2)
+        answer = httpx.get(workflow.replace("/namespaces/", "/api/v1/namespaces/"), params={"execution.runId": run_id})
+        assert answer.json()["workflowExecutionInfo"]["status"] == "WORKFLOW_EXECUTION_STATUS_COMPLETED"
+        assert httpx.get(addresses["API"]).is_success
+        demo.send_signal(signal.SIGINT)
+        output, _ = demo.communicate(timeout=SECONDS)
+    assert (demo.returncode, output.strip()) == (0, "Stopping")
     assert survivors(tmp_path) == []
 
 
