@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -27,11 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from clients.errors import ClientError
+from domain.cards.mapping import NO_TABLE, PRINT_TABLES, BlueprintMapping, MappingStatus
 
 T = TypeVar("T")
-
-TABLES: Final = ("cards_prints", "op_prints", "pk_prints", "sealed_products")
-NO_TABLE: Final = 255
 
 Ids = NDArray[np.int64]
 Codes = NDArray[np.uint8]
@@ -46,26 +43,9 @@ class CatalogUnavailable(ClientError):
     """The catalogue cannot be read; nothing is known about any mapping."""
 
 
-class MappingStatus(IntEnum):
-    """What the catalogue knows of a blueprint."""
-
-    MISSING = 0
-    MAPPED = 1
-    AMBIGUOUS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class BlueprintMapping:
-    """Answers in the order asked. An ambiguous blueprint shows its first match; a missing one 0 and `NO_TABLE`."""
-
-    print_id: Ids
-    table: Codes
-    status: Codes
-
-
 @dataclass(frozen=True, slots=True)
 class CatalogSnapshot:
-    """One row per blueprint, sorted by it; `table` indexes `TABLES`. 18 bytes a blueprint."""
+    """One row per blueprint, sorted by it; `table` indexes `PRINT_TABLES`. 18 bytes a blueprint."""
 
     blueprint: Ids
     print_id: Ids
@@ -74,7 +54,7 @@ class CatalogSnapshot:
 
     @classmethod
     def of(cls, parts: Sequence[_Rows]) -> CatalogSnapshot:
-        """From one array of (blueprint, print) rows per table, in the order of `TABLES`.
+        """From one array of (blueprint, print) rows per table, in the order of `PRINT_TABLES`.
 
         The first match is the first table's smallest print id; only a second table makes a blueprint ambiguous.
         """
@@ -174,9 +154,9 @@ def load(connection: Connection) -> CatalogSnapshot:
         CatalogUnavailable: no table, or no row: an empty catalogue says nothing about any blueprint.
     """
     there = set(inspect(connection).get_table_names())
-    if absent := [name for name in TABLES if name not in there]:
+    if absent := [name for name in PRINT_TABLES if name not in there]:
         _log.warning("catalog.tables_absent", tables=absent)
-    parts = [_rows(connection, name) if name in there else _empty() for name in TABLES]
+    parts = [_rows(connection, name) if name in there else _empty() for name in PRINT_TABLES]
     if not any(len(part) for part in parts):
         raise CatalogUnavailable("The catalogue is empty.")
     return CatalogSnapshot.of(parts)

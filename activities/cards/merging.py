@@ -13,9 +13,10 @@ from db import failed_records
 from db.cards import stock
 from db.cards.staging import ChunkCounters
 from domain.cards.chunks import Ints, KeyRange, Keys
-from domain.cards.merge import MappingColumns, MergePlan, content_hash, plan_merge
+from domain.cards.mapping import BlueprintMapping, MappingStatus
+from domain.cards.merge import MergePlan, content_hash, plan_merge
 from domain.cards.products import BadProduct, Product, read_products
-from domain.cards.rows import MAPPED, Mapping, StockRow, stock_row
+from domain.cards.rows import Mapping, StockRow, stock_row
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ async def merge(
 ) -> Merged:
     """Compare, then write what differs. Raises database errors, or what `incoming.json` raises."""
     keys = incoming.keys
-    found = snapshot.lookup(keys["blueprint"])
-    mapping = MappingColumns(found.print_id, found.table, found.status)
+    mapping = snapshot.lookup(keys["blueprint"])
     hashes = content_hash(keys["hash"], mapping)
     held = await stock.in_range(connection, stamp, incoming.range)
     plan = plan_merge(keys["blueprint"], keys["product"], hashes, held)
@@ -62,7 +62,7 @@ async def merge(
         created=written.created,
         updated=written.updated,
         unchanged=plan.unchanged,
-        skipped=int(np.count_nonzero(mapping.status != MAPPED)),
+        skipped=int(np.count_nonzero(mapping.status != MappingStatus.MAPPED)),
         contested=plan.contested + len(written.moved_blueprints),
         failed=written.failed,
     )
@@ -72,7 +72,7 @@ async def merge(
 
 @dataclass(frozen=True)
 class _Columns:
-    mapping: MappingColumns
+    mapping: BlueprintMapping
     hashes: Ints
 
 

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from domain.cards.mapping import PRINT_TABLES, MappingStatus
 from domain.cards.products import Product, normalise_graded
-from domain.cards.rows import MAPPED, MAPPING_STATUSES, PRINT_TABLES, Mapping, properties_json
+from domain.cards.rows import STATUS_NAMES, Mapping, properties_json
 
 COLUMNS = (
     "user_id",
@@ -38,6 +39,8 @@ _NULL = struct.pack(">i", -1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _JSONB_VERSION = b"\x01"
 
+# Enum attributes are slow to reach in the loop below.
+_MAPPED = int(MappingStatus.MAPPED)
 _length = struct.Struct(">i").pack
 _bigint = struct.Struct(">iq").pack
 _numbers = struct.Struct(">iiiiiiiq").pack
@@ -62,7 +65,7 @@ def stock_copy(
             _numbers(4, product.blueprint_id, 4, product.quantity, 4, product.price_cents, 8, content_hash),
             _GRADED[graded if graded.__class__ is bool else normalise_graded(graded)],
             _mapping_part(status, table),
-            _bigint(8, print_id) if status == MAPPED else _NULL,
+            _bigint(8, print_id) if status == _MAPPED else _NULL,
             _identity_part(len(identity))(len(identity), identity, len(properties) + 1, _JSONB_VERSION),
             properties,
             _TEXTS.get(description) or _text(description),
@@ -80,7 +83,7 @@ def _constant_part(user_id: UUID, operation_id: UUID, began: datetime) -> bytes:
 
 @lru_cache(maxsize=64)
 def _mapping_part(status: int, table: int) -> bytes:
-    return _text(PRINT_TABLES[table] if status == MAPPED else None) + _text(MAPPING_STATUSES[status])
+    return _text(PRINT_TABLES[table] if status == _MAPPED else None) + _text(STATUS_NAMES[status])
 
 
 @lru_cache(maxsize=32)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.cards.chunks import Ints
+from domain.cards.mapping import BlueprintMapping
 
 AT_REST, CONTESTED, STALE = 0, 1, 2
 """Standing of a stock row: mergeable, not to be touched, and retired by an earlier export."""
@@ -45,16 +46,7 @@ class MergePlan:
     missing_items: Ints
 
 
-@dataclass(frozen=True)
-class MappingColumns:
-    """The catalogue's answer for each row of a chunk. `table` and `status` are small codes."""
-
-    print_id: Ints
-    table: npt.NDArray[np.uint8]
-    status: npt.NDArray[np.uint8]
-
-
-def content_hash(row_hash: Ints, mapping: MappingColumns) -> Ints:
+def content_hash(row_hash: Ints, mapping: BlueprintMapping) -> Ints:
     """Hash of a product and of its mapping: a catalogue that learns a card changes it too."""
     mapped = mapping.print_id.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mapped ^= (mapping.table.astype(np.uint64) << np.uint64(8)) | mapping.status.astype(np.uint64)

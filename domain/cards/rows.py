@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.cards.mapping import PRINT_TABLES, MappingStatus
 from domain.cards.products import Product, normalise_graded, normalise_properties
 
-PRINT_TABLES = ("cards_prints", "op_prints", "pk_prints", "sealed_products")
-MISSING, MAPPED, AMBIGUOUS = 0, 1, 2
-MAPPING_STATUSES = ("missing", "mapped", "ambiguous")
+STATUS_NAMES = tuple(status.name.lower() for status in MappingStatus)
 
 Mapping = tuple[int, int, int]
 """Status code, print id, and code of its table; the last two only mean something when mapped."""
@@ -40,7 +39,7 @@ def properties_json(product: Product) -> bytes:
 def stock_row(product: Product, mapping: Mapping, content_hash: int) -> StockRow:
     """The values a known row gets from its product."""
     status, print_id, table = mapping
-    known = status == MAPPED
+    known = status == MappingStatus.MAPPED
     return (
         product.blueprint_id,
         product.quantity,
@@ -51,6 +50,6 @@ def stock_row(product: Product, mapping: Mapping, content_hash: int) -> StockRow
         normalise_graded(product.graded),
         print_id if known else None,
         PRINT_TABLES[table] if known else None,
-        MAPPING_STATUSES[status],
+        STATUS_NAMES[status],
         content_hash,
     )

@@ -12,15 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, text
 
-from clients.catalog import (
-    NO_TABLE,
-    TABLES,
-    Catalog,
-    CatalogSnapshot,
-    CatalogUnavailable,
-    MappingStatus,
-    catalog_engine,
-)
+from clients.catalog import Catalog, CatalogSnapshot, CatalogUnavailable, catalog_engine
+from domain.cards.mapping import NO_TABLE, PRINT_TABLES, MappingStatus
 
 Rows = Sequence[tuple[int | str | None, int]]
 
@@ -79,7 +72,7 @@ async def test_a_catalogue_is_read_with_text_ids_nulls_and_absent_tables(engine:
     fill(engine, {"cards_prints": [(7, 1), (None, 2), ("9", 3)], "sealed_products": [(7, 5), (8, 6)]})
     answer = (await Catalog(engine).snapshot()).lookup(np.array([7, 8, 9, 10]))
     assert answer.print_id.tolist() == [1, 6, 3, 0]
-    assert answer.table.tolist() == [0, TABLES.index("sealed_products"), 0, NO_TABLE]
+    assert answer.table.tolist() == [0, PRINT_TABLES.index("sealed_products"), 0, NO_TABLE]
     assert answer.status.tolist() == [2, 1, 1, 0]
 
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from domain.cards.mapping import BlueprintMapping
 from domain.cards.merge import (
     AT_REST,
     CONTESTED,
     STALE,
-    MappingColumns,
     MergePlan,
     StockColumns,
     content_hash,
@@ -113,7 +113,7 @@ MAPPING = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 3), st.integers(0,
 
 def hashed(row_hash: int, mapping: tuple[int, int, int]) -> int:
     print_id, table, status = mapping
-    columns = MappingColumns(column([print_id]), np.array([table], np.uint8), np.array([status], np.uint8))
+    columns = BlueprintMapping(column([print_id]), np.array([table], np.uint8), np.array([status], np.uint8))
     return int(content_hash(column([row_hash]), columns)[0])
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cards.export_json import ArraySplitter, ExportRejected, Items
+from domain.cards.mapping import PRINT_TABLES, MappingStatus
 from domain.cards.products import (
     CONDITIONS,
     BadProduct,
@@ -22,7 +23,7 @@ from domain.cards.products import (
     read_keys,
     read_products,
 )
-from domain.cards.rows import MAPPED, MAPPING_STATUSES, PRINT_TABLES, properties_json, stock_row
+from domain.cards.rows import STATUS_NAMES, properties_json, stock_row
 
 GOOD = {"id": 1, "blueprint_id": 2, "quantity": 3, "price_cents": 4}
 SECRET = "hunter2"
@@ -291,12 +292,12 @@ def test_the_hash_changes_with_any_byte_of_a_row_and_with_nothing_else(field: st
 # --- rows of the stock
 
 
-@pytest.mark.parametrize("status", range(len(MAPPING_STATUSES)))
+@pytest.mark.parametrize("status", range(len(STATUS_NAMES)))
 def test_a_stock_row_names_a_print_only_when_mapped(status: int) -> None:
     [product] = read(row(properties_hash={"mtg_condition": "nm"}, graded=1, description="d", user_data_field="u"))
     assert isinstance(product, Product)
-    expected = (7, PRINT_TABLES[2]) if status == MAPPED else (None, None)
+    expected = (7, PRINT_TABLES[2]) if status == MappingStatus.MAPPED else (None, None)
     assert stock_row(product, (status, 7, 2), -5) == (
         *(2, 3, 4, '{"mtg_condition":"Near Mint"}', "d", "u", True),
-        *(*expected, MAPPING_STATUSES[status], -5),
+        *(*expected, STATUS_NAMES[status], -5),
     )
