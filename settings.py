@@ -92,6 +92,16 @@ class Settings(BaseSettings):
         return f"mysql+pymysql://{user}:{password}@{self.mysql_host}:{self.mysql_port}/{self.mysql_database}"
 
     @model_validator(mode="after")
+    def _fill_from_ssm(self) -> Self:
+        """A secret given by the environment wins; what is missing is read from the parameter store."""
+        if self.aws_ssm_enabled:
+            if not self.fernet_key.get_secret_value():
+                self.fernet_key = _parameter(self.fernet_key_ssm_path, self.aws_region)
+            if not self.jwt_public_key.get_secret_value():
+                self.jwt_public_key = _parameter(self.jwt_public_key_ssm_path, self.aws_region)
+        return self
+
+    @model_validator(mode="after")
     def _refuse_unsafe_start(self) -> Self:
         if not self.is_development and (problems := self.problems()):
             raise SettingsError("Refusing to start: " + "; ".join(problems))
@@ -102,9 +112,23 @@ class Settings(BaseSettings):
         checks = (
             (not self.database_url.startswith("postgresql+asyncpg://"), "DATABASE_URL must be postgresql+asyncpg://"),
             (not self.catalog_dsn, "CATALOG_URL or MYSQL_HOST is missing"),
-            (not self.aws_ssm_enabled and not self.fernet_key.get_secret_value(), "FERNET_KEY is missing"),
-            (not self.aws_ssm_enabled and not self.jwt_public_key.get_secret_value(), "JWT_PUBLIC_KEY is missing"),
+            (not self.fernet_key.get_secret_value(), "FERNET_KEY is missing"),
+            (not self.jwt_public_key.get_secret_value(), "JWT_PUBLIC_KEY is missing"),
             ("*" in self.allowed_origins, "ALLOWED_ORIGINS may not be a wildcard"),
             (self.rate_limit_burst >= self.rate_limit_requests, "RATE_LIMIT_BURST must be below RATE_LIMIT_REQUESTS"),
         )
         return [text for failed, text in checks if failed]
+
+
+def _parameter(path: str, region: str) -> SecretStr:
+    """A parameter of AWS Systems Manager. Raises `SettingsError`: a store that fails is never passed over."""
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise SettingsError("AWS_SSM_ENABLED needs boto3: install brx-sync[aws]") from error
+    try:
+        answer = boto3.client("ssm", region_name=region).get_parameter(Name=path, WithDecryption=True)
+    except (BotoCoreError, ClientError) as error:
+        raise SettingsError(f"{path} cannot be read from AWS SSM ({type(error).__name__})") from error
+    return SecretStr(answer["Parameter"]["Value"])

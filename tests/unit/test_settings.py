@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 from pydantic import SecretStr, ValidationError
 
 from settings import Settings, SettingsError
@@ -56,8 +60,25 @@ def test_each_unsafe_setting_is_refused(changes: dict[str, object], reason: str)
         settings(**changes)
 
 
-def test_keys_may_come_from_the_parameter_store() -> None:
-    assert settings(fernet_key="", jwt_public_key="", aws_ssm_enabled=True).problems() == []
+@pytest.fixture
+def ssm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield boto3.client("ssm", region_name="eu-south-1")
+
+
+def test_missing_keys_come_from_the_parameter_store(ssm: Any) -> None:
+    ssm.put_parameter(Name="/prod/ebartex/fernet_key", Value="fernet", Type="SecureString")
+    ssm.put_parameter(Name="/prod/ebartex/jwt_public_key", Value="jwt", Type="String")
+    read = settings(fernet_key="", jwt_public_key="", aws_ssm_enabled=True)
+    assert (read.fernet_key.get_secret_value(), read.jwt_public_key.get_secret_value()) == ("fernet", "jwt")
+    assert settings(fernet_key="given", aws_ssm_enabled=True).fernet_key.get_secret_value() == "given"
+
+
+def test_failing_parameter_store_is_an_error(ssm: Any) -> None:
+    with pytest.raises(SettingsError, match="/prod/ebartex/fernet_key cannot be read from AWS SSM"):
+        settings(fernet_key="", aws_ssm_enabled=True)
 
 
 @pytest.mark.parametrize("environment", ["development", "test"])
