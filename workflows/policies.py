@@ -54,8 +54,8 @@ APPLY_CHUNK = ActivityPolicy(
     retry=_retry(*FENCE_ERRORS, "ChunkUnreadable"),
 )
 REREAD = ActivityPolicy(
-    start_to_close=timedelta(minutes=30),
-    schedule_to_close=timedelta(hours=2),
+    start_to_close=timedelta(minutes=20),
+    schedule_to_close=timedelta(minutes=30),
     heartbeat=timedelta(seconds=60),
     retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
 )

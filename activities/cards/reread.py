@@ -9,19 +9,25 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import structlog
 from temporalio import activity
 
 from activities.cards.errors import AccountNotLinked, OperationClosed
 from activities.cards.merging import Incoming, merge
 from activities.support import postponing
 from clients.cardtrader import CardTrader, CardTraderClient
+from clients.cardtrader.errors import NotFound, Refused
 from clients.catalog import Catalog
 from db.cards import lifecycle, sellers, staging, stock
 from db.session import Database
 from db.vault import Vault
 from domain.cards.chunks import Bound, KeyRange, Keys
 from domain.cards.products import read_keys
-from workflows.cards.contracts import OperationRef, Reread
+from workflows.cards.contracts import Manifest, OperationRef, Reread
+
+# One request each: what is left over waits for the next sync.
+_MOST_BLUEPRINTS = 5_000
+_log = structlog.get_logger(__name__)
 
 
 class ContestedReread:
@@ -35,19 +41,33 @@ class ContestedReread:
 
     @activity.defn
     async def reread_contested(self, ref: OperationRef) -> Reread:
-        """Re-read every contested blueprint whose rows may be settled; answers how many were."""
+        """Re-read the blueprints whose rows the export could not settle; answers how many."""
         details = activity.info().heartbeat_details
         after = int(details[0]) if details else -1
-        async with self._database.begin() as connection:
-            blueprints = await staging.contested_blueprints(connection, ref.user_id, ref.operation_id)
+        blueprints = await self._blueprints(ref)
         if not blueprints:
             return Reread()
         client = await self._client(ref)
         with postponing():
             for blueprint_id in (number for number in blueprints if number > after):
-                await self._reread(client, ref, blueprint_id)
+                try:
+                    await self._reread(client, ref, blueprint_id)
+                except (NotFound, Refused) as error:
+                    # Asking again would be answered the same; the rows stay as they are, for the next sync.
+                    _log.warning("reread.refused", blueprint_id=blueprint_id, reason=type(error).__name__)
                 activity.heartbeat(blueprint_id)
         return Reread(blueprints=len(blueprints))
+
+    async def _blueprints(self, ref: OperationRef) -> list[int]:
+        async with self._database.begin() as connection:
+            current = await lifecycle.operation(connection, ref.operation_id)
+            if current is None or current.status != "running":
+                raise OperationClosed
+            await lifecycle.note(connection, ref.operation_id, {"phase": "finishing"})
+            manifest = Manifest.model_validate(current.operation_metadata["manifest"])
+            return await staging.to_read_again(
+                connection, ref.user_id, ref.operation_id, and_missing=not manifest.complete, most=_MOST_BLUEPRINTS
+            )
 
     async def _client(self, ref: OperationRef) -> CardTraderClient:
         async with self._database.begin() as connection:

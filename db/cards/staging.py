@@ -169,23 +169,33 @@ async def totals(connection: AsyncConnection, operation_id: UUID) -> tuple[int, 
     return count, ChunkCounters(**dict(zip(names, sums, strict=True)))
 
 
-_CONTESTED = text("""
-    SELECT DISTINCT item.blueprint_id
-    FROM (SELECT DISTINCT unnest(contested_blueprints) AS blueprint_id
-          FROM export_chunks WHERE operation_id = :operation_id) AS contested
-    JOIN user_inventory_items AS item USING (blueprint_id)
-    WHERE item.user_id = :user_id AND item.sync_state IN ('synced', 'uncertain') AND item.reserved_quantity = 0
-    ORDER BY item.blueprint_id
+# Driven from the staged arrays, which are nearly always empty, never from the stock.
+_TO_READ_AGAIN = text("""
+    WITH staged AS (SELECT contested_blueprints, missing_item_ids FROM export_chunks
+                    WHERE operation_id = :operation_id),
+         candidates AS (
+             SELECT item.* FROM (SELECT DISTINCT unnest(contested_blueprints) AS blueprint_id FROM staged) AS contested
+             JOIN user_inventory_items AS item ON item.blueprint_id = contested.blueprint_id AND item.user_id = :user_id
+             UNION ALL
+             SELECT item.* FROM (SELECT unnest(missing_item_ids) AS id FROM staged WHERE :and_missing) AS missing
+             JOIN user_inventory_items AS item ON item.id = missing.id AND item.user_id = :user_id)
+    SELECT DISTINCT blueprint_id FROM candidates
+    WHERE sync_state IN ('synced', 'uncertain') AND reserved_quantity = 0
+    ORDER BY blueprint_id
+    LIMIT :most
 """)
 
 
-async def contested_blueprints(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> list[int]:
-    """Blueprints of rows that were left alone and that reading again can settle, ascending.
+async def to_read_again(
+    connection: AsyncConnection, user_id: UUID, operation_id: UUID, *, and_missing: bool, most: int
+) -> list[int]:
+    """Blueprints of rows that were left alone and that reading again can settle, ascending, at most `most`.
 
-    Rows with an edit or a reservation under way are not: those settle them.
+    Rows with an edit or a reservation under way are not among them: those settle them. `and_missing` adds the
+    rows that the export lacks, for an export that may not have shown everything.
     """
-    found = await connection.scalars(_CONTESTED, {"user_id": user_id, "operation_id": str(operation_id)})
-    return list(found)
+    values = {"user_id": user_id, "operation_id": str(operation_id), "and_missing": and_missing, "most": most}
+    return list(await connection.scalars(_TO_READ_AGAIN, values))
 
 
 async def drop(connection: AsyncConnection, operation_id: UUID) -> None:

@@ -158,15 +158,24 @@ class BulkSyncWorkflow:
             self._enter("applying", "running", percent=self._fan_out.chunks_done * 100 // before.chunk_count)
 
     async def _finish(self) -> SyncResult:
-        await steps.REREAD_CONTESTED.run(
-            self._ref, id="reread", summary="read contested rows again", fairness_key=self._fairness
-        )
+        await self._reread()
         request = FinishSync(
             **self._ref.model_dump(), force=self._start.force, failed_chunks=self._fan_out.failed_chunks
         )
         return await steps.FINISH_SYNC.run(
             request, id="finish", summary="settle what is gone, close the operation", fairness_key=self._fairness
         )
+
+    async def _reread(self) -> None:
+        """Contested rows wait for the next sync when they cannot be read again now; the others need not."""
+        try:
+            await steps.REREAD_CONTESTED.run(
+                self._ref, id="reread", summary="read contested rows again", fairness_key=self._fairness
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error) or wire_type(error) == "OperationClosed":
+                raise
+            workflow.logger.warning("contested rows were not read again", extra={"reason": wire_type(error)})
 
     async def _abort(self, error: BaseException) -> NoReturn:
         cancelled = is_cancelled_exception(error)

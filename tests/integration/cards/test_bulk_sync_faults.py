@@ -21,6 +21,12 @@ async def _windows_kept(shop: Shop) -> bool:
     return all(use["windows_over_limit"] == 0 for use in limits.values())
 
 
+async def _expansions(shop: Shop) -> int:
+    headers = {"Authorization": f"Bearer {shop.token}"}
+    url = f"{shop.service.simulator_url}/api/v2/expansions/export"
+    return len((await shop.site.get(url, headers=headers)).raise_for_status().json())
+
+
 @pytest.mark.parametrize(("clean", "seed"), [(True, 1), (False, 2), (True, 3), (False, 4)])
 async def test_truncated_export_is_rejected_whole(open_shop: OpenShop, clean: bool, seed: int) -> None:
     shop = await open_shop(products=400)
@@ -105,6 +111,40 @@ async def test_slow_full_export_falls_back_to_expansions(open_shop: OpenShop) ->
     assert await shop.drift() == EXACT
 
 
+async def test_incomplete_expansions_retire_only_what_a_second_look_misses(open_shop: OpenShop) -> None:
+    shop = await open_shop(products=400)
+    await shop.sync()
+    homeless = await shop.rows(
+        "SELECT external_stock_id FROM user_inventory_items WHERE user_id = $1 ORDER BY id DESC LIMIT 2"
+    )
+    gone = homeless[0]["external_stock_id"]
+    (await shop.site.delete(f"/products/{gone}", params={"token": shop.token})).raise_for_status()
+    await shop.fault("slow", path="^/?products/export$", at_byte=1_000, seconds=4, count=3)
+    # After three whole exports and one of each expansion comes the one of no expansion.
+    before = 3 + await _expansions(shop)
+    await shop.fault("status", status=404, body="json", path="^/?products/export$", skip=before, count=1)
+    seen = await shop.sync()
+    assert seen["state"] == "completed"
+    assert await shop.drift() == EXACT
+    (row,) = await shop.rows(
+        "SELECT quantity, stale_since FROM user_inventory_items WHERE user_id = $1 AND external_stock_id = $2", gone
+    )
+    assert (row["quantity"], row["stale_since"] is not None) == (0, True)
+
+
+async def test_blueprint_that_cannot_be_read_again_stays_contested(open_shop: OpenShop) -> None:
+    shop = await open_shop(products=400)
+    await shop.sync()
+    await shop.rows(
+        "UPDATE user_inventory_items SET sync_state = 'uncertain', changed_at = now(), content_hash = NULL WHERE id ="
+        " (SELECT min(id) FROM user_inventory_items WHERE user_id = $1)"
+    )
+    await shop.fault("status", status=404, body="json", path="^/?products/export$", skip=1)
+    seen = await shop.sync()
+    assert (seen["state"], seen["contested"]) == ("completed", 1)
+    assert await shop.rows("SELECT 1 FROM user_inventory_items WHERE user_id = $1 AND sync_state = 'uncertain'")
+
+
 async def test_cancelled_sync_says_so_and_the_next_one_repairs(open_shop: OpenShop) -> None:
     shop = await open_shop()
     await shop.fault("slow", bytes_per_second=20_000)
@@ -142,7 +182,10 @@ async def test_worker_killed_in_the_middle(open_shop: OpenShop, service: Running
     victims = [service.processes["worker-bulk-1"], service.processes["worker-bulk-2"]]
     for victim in victims:
         victim.kill()
-    respawned = [stack.spawn(f"{v.command.name}-again", v.command.argv, **service.environment) for v in victims]
+    respawned = [
+        stack.spawn(f"{v.command.name}-again", v.command.argv, grace_seconds=5.0, **service.environment)
+        for v in victims
+    ]
     seen = await shop.ended(task, 90)
     assert seen["state"] == "completed"
     assert conserved(seen)
