@@ -1,0 +1,172 @@
+"""The activities of a bulk sync without any system behind them: scripted by activity id, and counted.
+
+Imported by tests that run workflows, so it imports no database code: the sandbox would load the driver's C
+extension a second time and crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.worker import Worker
+
+from workflows import search_attributes
+from workflows.cards.bulk_sync import BulkSyncWorkflow
+from workflows.cards.contracts import (
+    AbortSync,
+    ApplyChunk,
+    BulkSyncInput,
+    ChunkLost,
+    Counters,
+    FinishSync,
+    Manifest,
+    OperationRef,
+    Reread,
+    StageExport,
+    SyncPlan,
+    SyncResult,
+    bulk_sync_id,
+)
+from workflows.task_queues import BULK_SYNC, DEFAULT, HIGH_PRIORITY
+
+USER = UUID("00000000-0000-4000-8000-000000000001")
+OPERATION = UUID("00000000-0000-4000-8000-000000000002")
+
+
+def error(name: str) -> Exception:
+    """An exception of a class of that name: the name is the type on the wire."""
+    raised: Exception = type(name, (Exception,), {})("what happened")
+    return raised
+
+
+class FakeCards:
+    """Answers every step; a chunk has `chunk_no + 1` rows, so that a chunk counted twice or never shows in the sums."""
+
+    def __init__(self, *, chunks: int = 3, window: int = 8, chunks_per_run: int = 400) -> None:
+        self.chunks = chunks
+        self.plan = SyncPlan(window=window, chunks_per_run=chunks_per_run)
+        self.started: list[tuple[str, int]] = []
+        self.requests: dict[str, list[Any]] = {}
+        self.attempt_times: dict[str, list[float]] = {}
+        self.applied: Counter[int] = Counter()
+        self.most_in_flight = 0
+        self._in_flight = 0
+        self._failures: dict[str, list[Exception]] = {}
+        self._forever: dict[str, Exception] = {}
+        self._gates: dict[str, asyncio.Event] = {}
+
+    def fail(self, activity_id: str, *errors: Exception) -> None:
+        """Raise these, one per attempt, then succeed."""
+        self._failures[activity_id] = list(errors)
+
+    def fail_always(self, activity_id: str, raised: Exception) -> None:
+        """Raise at every attempt."""
+        self._forever[activity_id] = raised
+
+    def hold(self, activity_id: str) -> asyncio.Event:
+        """Let it wait until the event is set."""
+        return self._gates.setdefault(activity_id, asyncio.Event())
+
+    def attempts(self, activity_id: str) -> int:
+        """How often it was started."""
+        return sum(started == activity_id for started, _ in self.started)
+
+    @property
+    def ids(self) -> set[str]:
+        """Every activity that was started."""
+        return {started for started, _ in self.started}
+
+    async def _step(self, request: Any) -> None:
+        info = activity.info()
+        self.started.append((info.activity_id, info.attempt))
+        self.requests.setdefault(info.activity_id, []).append(request)
+        self.attempt_times.setdefault(info.activity_id, []).append(asyncio.get_running_loop().time())
+        if gate := self._gates.get(info.activity_id):
+            await gate.wait()
+        if failures := self._failures.get(info.activity_id):
+            raise failures.pop(0)
+        if raised := self._forever.get(info.activity_id):
+            raise raised
+
+    @activity.defn(name="begin_sync")
+    async def begin_sync(self, ref: OperationRef) -> SyncPlan:
+        await self._step(ref)
+        return self.plan
+
+    @activity.defn(name="stage_export")
+    async def stage_export(self, request: StageExport) -> Manifest:
+        await self._step(request)
+        return Manifest(chunk_count=self.chunks, product_count=sum(range(self.chunks + 1)), checksum="0" * 16)
+
+    @activity.defn(name="apply_chunk")
+    async def apply_chunk(self, request: ApplyChunk) -> Counters:
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            await self._step(request)
+            await asyncio.sleep(0)
+        finally:
+            self._in_flight -= 1
+        self.applied[request.chunk_no] += 1
+        return Counters(rows=request.chunk_no + 1, created=request.chunk_no + 1)
+
+    @activity.defn(name="lose_chunk")
+    async def lose_chunk(self, request: ChunkLost) -> Counters:
+        await self._step(request)
+        return Counters(rows=request.chunk_no + 1, failed=request.chunk_no + 1)
+
+    @activity.defn(name="reread_contested")
+    async def reread_contested(self, ref: OperationRef) -> Reread:
+        await self._step(ref)
+        return Reread(blueprints=0)
+
+    @activity.defn(name="finish_sync")
+    async def finish_sync(self, request: FinishSync) -> SyncResult:
+        await self._step(request)
+        rows = sum(number + 1 for number in self.applied)
+        status = "completed_with_errors" if request.failed_chunks else "completed"
+        return SyncResult.model_validate({"status": status, "totals": {"rows": rows, "created": rows}})
+
+    @activity.defn(name="abort_sync")
+    async def abort_sync(self, request: AbortSync) -> None:
+        await self._step(request)
+
+    def by_queue(self) -> dict[str, list[Callable[..., Any]]]:
+        """The activities by the queue they are called on."""
+        return {
+            HIGH_PRIORITY: [],
+            BULK_SYNC: [self.stage_export, self.apply_chunk, self.reread_contested],
+            DEFAULT: [self.begin_sync, self.lose_chunk, self.finish_sync, self.abort_sync],
+        }
+
+
+@asynccontextmanager
+async def serving(client: Client, fake: FakeCards, **options: Any) -> AsyncIterator[None]:
+    """A worker per queue, shut down without grace at the end."""
+    async with AsyncExitStack() as stack:
+        for queue, activities in fake.by_queue().items():
+            workflows = [BulkSyncWorkflow] if queue == HIGH_PRIORITY else []
+            chosen = options if workflows else {}
+            await stack.enter_async_context(
+                Worker(client, task_queue=queue, workflows=workflows, activities=activities, **chosen)
+            )
+        yield
+
+
+async def start_sync(client: Client, start: BulkSyncInput) -> WorkflowHandle[BulkSyncWorkflow, SyncResult]:
+    """Start the workflow as the facade does."""
+    return await client.start_workflow(
+        BulkSyncWorkflow.run,
+        start,
+        id=bulk_sync_id(start.user_id),
+        task_queue=HIGH_PRIORITY,
+        search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.USER_ID, str(start.user_id))]),
+    )
