@@ -60,6 +60,11 @@ class MariadbServer:
         if self._process is not None:
             self._process.stop()
 
+    def crash(self) -> None:
+        """End it as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+
     def _installation(self, program: str, directory: Path) -> Command:
         installer = _find("mariadb-install-db", "mysql_install_db")
         if installer is None:

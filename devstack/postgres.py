@@ -74,6 +74,11 @@ class PostgresServer:
         if self._process is not None:
             self._process.stop()
 
+    def crash(self) -> None:
+        """End it as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+
     def _initialise(self, initdb: Path, identity: str) -> Command:
         locale = ("--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
         argv = (initdb, "-D", self.data_dir.absolute(), "-U", ROLE, "--auth=trust", "--no-sync", *locale)

@@ -7,7 +7,6 @@ happens by itself when this process dies in whatever way.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from devstack import guardian
 from devstack.errors import DevStackError, NotReadyError
@@ -121,10 +122,14 @@ class ManagedProcess:
         self._guardian.wait(self.command.grace_seconds + _KILL_SLACK_SECONDS)
 
     def kill(self) -> None:
-        """End it without warning, as a crash would, and return when it is gone."""
+        """End it and its descendants without warning, as a crash would, and return when all are gone."""
         if self.exit_code is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            # Not by process group: PostgreSQL's children lead groups of their own and outlive their parent a while.
+            family = _family(self.pid)
+            for member in family:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
+            psutil.wait_procs(family, timeout=_KILL_SLACK_SECONDS)
         self.stop()
 
     def __enter__(self) -> Self:
@@ -145,6 +150,15 @@ def run_to_end(command: Command, deadline: float = READY_SECONDS) -> None:
     with ManagedProcess.start(command) as process:
         if code := process.wait(deadline):
             raise NotReadyError(command.name, f"ended with exit code {code}", command.log)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process, parents before children, or nothing when it has ended."""
+    try:
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _orders(command: Command) -> guardian.Orders:

@@ -10,6 +10,7 @@ survive a restart unless `fresh`; nothing outlives the process that holds the st
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -43,6 +44,9 @@ class Server(Protocol):
 
     def stop(self) -> None:
         """End it; idempotent."""
+
+    def crash(self) -> None:
+        """End it without warning."""
 
 
 @dataclass(slots=True)
@@ -95,6 +99,27 @@ class DevStack:
         process = ManagedProcess.start(command)
         self._processes.append(process)
         return process
+
+    def respawn(self, process: ManagedProcess) -> ManagedProcess:
+        """Run the command of a process that has ended, or is killed for this, once more."""
+        process.kill()
+        successor = ManagedProcess.start(process.command)
+        self._processes[self._processes.index(process)] = successor
+        return successor
+
+    def crash(self, name: Service) -> None:
+        """Kill one server, and everything it started, as kill -9 does."""
+        self._servers[name].crash()
+
+    def restart(self, name: Service, *, empty: bool = False) -> None:
+        """Start a crashed server at its old address, with the data it had on disk, or `empty`.
+
+        Raises:
+            NotReadyError: it does not come back.
+        """
+        if empty:
+            shutil.rmtree(self.data_dir / name)
+        _at_once([self._servers[name].start])
 
     def stop(self) -> None:
         """Stop our processes, last first, then the servers, and give the directory back; idempotent."""

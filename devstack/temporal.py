@@ -62,6 +62,11 @@ class TemporalServer:
         if self._process is not None:
             self._process.stop()
 
+    def crash(self) -> None:
+        """End it as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+
     def _interface(self) -> tuple[str, ...]:
         return ("--ui-port", str(self.ui_port)) if self.web_ui else ("--headless",)
 

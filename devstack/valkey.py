@@ -45,6 +45,11 @@ class ValkeyServer:
         if self._process is not None:
             self._process.stop()
 
+    def crash(self) -> None:
+        """End it as kill -9 does."""
+        if self._process is not None:
+            self._process.kill()
+
     def _options(self) -> list[str]:
         persistence = ("--appendonly", "yes") if self.durable else ("--appendonly", "no")
         place = ("--dir", str(self.data_dir.absolute()))

@@ -94,6 +94,34 @@ def test_our_processes_get_the_urls_and_end_first(tmp_path: Path) -> None:
     assert sleeper.exit_code is not None
 
 
+async def test_crashed_servers_come_back_at_their_address_with_what_they_had(tmp_path: Path) -> None:
+    with DevStack(tmp_path, {"postgres", "valkey", "temporal"}, environ={}) as stack:
+        before = stack.env()
+        await _fetch(stack, "CREATE TABLE kept ()")
+        _valkey(stack).set("lost", "soon")
+        plan: list[tuple[Service, bool]] = [("postgres", False), ("valkey", True), ("temporal", False)]
+        for name, empty in plan:
+            family = _servers_family(stack, name)
+            stack.crash(name)
+            _assert_ended(family)
+            stack.restart(name, empty=empty)
+        assert stack.env() == before
+        assert await _fetch(stack, "SELECT to_regclass('kept')::text") == "kept"
+        assert _valkey(stack).get("lost") is None
+
+
+def test_a_process_of_ours_runs_again(tmp_path: Path) -> None:
+    with DevStack(tmp_path, frozenset(), environ={}) as stack:
+        first = stack.spawn("sleeper", ["sleep", "600"])
+        first.kill()
+        second = stack.respawn(first)
+        third = stack.respawn(second)
+        assert None not in (first.exit_code, second.exit_code)
+        assert third.exit_code is None
+        assert third.command == first.command
+    assert third.exit_code is not None
+
+
 def test_one_server_that_fails_stops_the_others(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("9.6\n")
@@ -121,6 +149,11 @@ def _family_of_a_killed_owner(data_dir: Path) -> list[psutil.Process]:
         family = psutil.Process(owner.pid).children(recursive=True)
         owner.kill()
     return family
+
+
+def _servers_family(stack: DevStack, name: Service) -> list[psutil.Process]:
+    server = psutil.Process(int((stack.run_dir / f"{name}.pid").read_text()))
+    return [server, *server.children(recursive=True)]
 
 
 def _assert_ended(family: list[psutil.Process]) -> None:
