@@ -50,9 +50,9 @@ class CircuitBreaker:
             CircuitOpen: come back in `retry_after` seconds.
             LimiterUnavailable: Redis cannot be asked.
         """
-        allowed, micros = await self._run("check", key)
-        if not allowed:
-            raise CircuitOpen(retry_after=micros / _MICROS)
+        answer = await self._run("check", key)
+        if answer < 0:
+            raise CircuitOpen(retry_after=-answer / _MICROS)
 
     async def record(self, key: str, ok: bool) -> None:
         """Count an outcome. Never raises: a request that was made keeps its own outcome."""
@@ -61,5 +61,5 @@ class CircuitBreaker:
         except LimiterUnavailable as error:
             _log.warning("breaker.record_lost", reason=str(error))
 
-    async def _run(self, command: str, key: str) -> list[int]:
+    async def _run(self, command: str, key: str) -> int:
         return await self._script.run(f"breaker:{self._name}:{key}", command, *self._arguments)

@@ -11,7 +11,8 @@
 --   ttl
 -- ARGV[3]  penalise only: how long nobody may go on
 --
--- Answer {1, wait until the reserved slot} or {0, wait before asking again; nothing is reserved}.
+-- Answer: the wait until the reserved slot (0 or more), or, negated, the wait before asking again (1 or more;
+-- nothing is reserved). One integer, because a client takes longer to read each element of a reply than to read it.
 --
 -- Every slot lies in [tat - tolerance, tat] and moves tat by one interval, so n slots span at least
 -- (n - 1) * interval - tolerance: a closed window W holds at most floor(W / interval) + burst of them.
@@ -48,7 +49,7 @@ end
 local function grant(slot)
   tat = math.max(tat, now) + interval
   store()
-  return {1, slot - now}
+  return slot - now
 end
 
 local early = math.max(now, tat - tolerance)
@@ -57,13 +58,13 @@ if class == 'penalise' then
   local block = tonumber(ARGV[3])
   tat = math.max(tat, now + block + tolerance)
   store()
-  return {1, block}
+  return block
 end
 
 if class == 'interactive' then
   if early <= now + ahead then return grant(early) end
   store()
-  return {0, early - now - ahead}
+  return now + ahead - early
 end
 
 -- Bulk does not use the burst: that is the reserve of the interactive class.
@@ -83,4 +84,4 @@ if bulk_every > 0 then
   wait = math.min(wait, owed - now)
 end
 store()
-return {0, wait}
+return -wait

@@ -108,9 +108,9 @@ class TokenBucket:
         asked = stale = 0
         while stale < _STALE_ATTEMPTS:
             sent = self._clock()
-            granted, micros = await self._ask(key, klass)
-            wait = micros / _MICROS
-            if granted:
+            answer = await self._ask(key, klass)
+            wait = abs(answer) / _MICROS
+            if answer >= 0:
                 await self._rest(wait)
                 # A slot used late crowds those behind it: better lost than used.
                 if self._clock() - sent - wait <= self.tolerance:
@@ -134,10 +134,8 @@ class TokenBucket:
         await self._ask(key, "penalise", math.ceil(block * _MICROS))
         return block
 
-    async def _ask(self, key: str, command: str, *block: int) -> tuple[bool, int]:
-        key = f"bucket:{self._name}:{key}"
-        granted, micros = await self._script.run(key, command, self._rules, *block)
-        return bool(granted), micros
+    async def _ask(self, key: str, command: str, *block: int) -> int:
+        return await self._script.run(f"bucket:{self._name}:{key}", command, self._rules, *block)
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:

@@ -42,8 +42,8 @@ class VirtualBucket:
             self.redis.flushdb()
             return False, 0
         arguments = (command, pace.packed(horizon=2, bulk_every=4), block, *divmod(now, 1_000_000))
-        granted, wait = self._script(keys=["k"], args=arguments)
-        return bool(granted), wait
+        answer = self._script(keys=["k"], args=arguments)
+        return answer >= 0, abs(answer)
 
     def close(self) -> None:
         self.redis.flushdb()
