@@ -48,8 +48,10 @@ class Step(Generic[Request, Answer]):
 
 
 def wire_type(error: BaseException) -> str:
-    """The type name of what failed an activity: the class of the exception it raised, or of the timeout."""
+    """The type name of what failed an activity: the class of the exception it raised, or of the timeout.
+
+    At most 100 characters, whatever came over the wire: a message that refuses it would stop the workflow.
+    """
     cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, ApplicationError):
-        return cause.type or "ApplicationError"
-    return type(cause).__name__
+    name = (cause.type or "ApplicationError") if isinstance(cause, ApplicationError) else type(cause).__name__
+    return name[:100]

@@ -180,16 +180,21 @@ class BulkSyncWorkflow:
     async def _abort(self, error: BaseException) -> NoReturn:
         cancelled = is_cancelled_exception(error)
         code = "SYNC_CANCELLED" if cancelled else code_for(wire_type(error))
-        await steps.ABORT_SYNC.run(
-            AbortSync(**self._ref.model_dump(), code=code, cancelled=cancelled),
-            id="abort",
-            summary=f"close the operation: {code}",
-            fairness_key=self._fairness,
-        )
+        closing = asyncio.create_task(self._close(AbortSync(**self._ref.model_dump(), code=code, cancelled=cancelled)))
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # A cancellation that meets the closing waits for it: nobody else would close the operation.
+            await closing
         self._enter("done", "cancelled" if cancelled else "failed")
         if cancelled:
             raise error
         raise ApplicationError(sentence(code), type=code, non_retryable=True) from error
+
+    async def _close(self, request: AbortSync) -> None:
+        await steps.ABORT_SYNC.run(
+            request, id="abort", summary=f"close the operation: {request.code}", fairness_key=self._fairness
+        )
 
     def _enter(self, phase: Phase, status: str, *, percent: int | None = None) -> None:
         """Tell operators where the sync stands: search attributes, and a line in the Web UI."""
