@@ -118,7 +118,6 @@ async def test_an_operation_closed_elsewhere_ends_the_sync_at_once(
         ("stage", "TokenRejected", "TOKEN_REJECTED"),
         ("stage", "AccessDenied", "TOKEN_REJECTED"),
         ("stage", "ExportUnusable", "EXPORT_REJECTED"),
-        ("reread", "TokenRejected", "TOKEN_REJECTED"),
     ],
 )
 async def test_a_final_error_stops_at_the_first_attempt_and_has_a_code(
@@ -133,6 +132,18 @@ async def test_a_final_error_stops_at_the_first_attempt_and_has_a_code(
     ref = {"user_id": start.user_id, "operation_id": start.operation_id}
     assert fake.requests["abort"] == [AbortSync(**ref, code=code, cancelled=False)]
     assert "finish" not in fake.ids
+
+
+@pytest.mark.parametrize("raised", ["TokenRejected", "AccountNotLinked"])
+async def test_a_refused_re_read_leaves_its_rows_to_the_next_sync(
+    temporal_client: Client, start: BulkSyncInput, raised: str
+) -> None:
+    fake = FakeCards(chunks=2)
+    fake.fail_always("reread", error(raised))
+    async with serving(temporal_client, fake):
+        result = await (await start_sync(temporal_client, start)).result()
+    assert result.status == "completed"
+    assert (fake.attempts("reread"), fake.attempts("finish"), fake.attempts("abort")) == (1, 1, 0)
 
 
 async def test_an_export_that_is_too_slow_is_staged_by_expansion(temporal_client: Client, start: BulkSyncInput) -> None:

@@ -1,0 +1,172 @@
+"""Every message is frozen, bounded, small, and survives the wire; steps and activities bear the same names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import BaseModel, ValidationError
+from temporalio import activity
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, TimeoutType
+
+from activities.cards.chunks import ChunkMerge
+from activities.cards.export import ExportStaging
+from activities.cards.operations import SyncOperations
+from activities.cards.reread import ContestedReread
+from workflows.cards import contracts, steps
+from workflows.cards.contracts import BulkSyncInput, ChunkLost, Counters, Message
+from workflows.steps import Step, wire_type
+
+MODELS = [
+    model
+    for _, model in inspect.getmembers(contracts, inspect.isclass)
+    if issubclass(model, BaseModel) and model.__module__ == contracts.__name__ and model is not Message
+]
+STEPS = [step for step in vars(steps).values() if isinstance(step, Step)]
+MOST_BYTES = 256 * 2**10
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every object inside a JSON schema."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from nodes(inner)
+
+
+def largest(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """A value as large as the schema allows."""
+    if reference := schema.get("$ref"):
+        return largest(definitions[reference.rsplit("/", 1)[1]], definitions)
+    if options := schema.get("anyOf"):
+        return max((largest(option, definitions) for option in options), key=lambda value: len(str(value)))
+    if values := schema.get("enum"):
+        return max(values, key=len)
+    if "const" in schema:
+        return schema["const"]
+    kind = schema["type"]
+    if kind == "object":
+        return {name: largest(inner, definitions) for name, inner in schema["properties"].items()}
+    if kind == "array":
+        return [largest(schema["items"], definitions)] * int(schema["maxItems"])
+    if kind == "string":
+        return str(uuid4()) if schema.get("format") == "uuid" else "\U0001f600" * int(schema["maxLength"])
+    return {"integer": schema.get("maximum", 2**63 - 1), "boolean": False, "null": None}[kind]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_field_is_unbounded(model: type[Message]) -> None:
+    for node in nodes(model.model_json_schema()):
+        if node.get("type") == "string":
+            assert {"maxLength", "enum", "const"} & set(node) or node.get("format") == "uuid", node
+        if node.get("type") == "array":
+            assert "maxItems" in node, node
+        if node.get("type") == "object":
+            assert "properties" in node, node
+            assert not node.get("additionalProperties"), node
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_the_largest_instance_is_small_and_survives_the_wire(model: type[Message]) -> None:
+    schema = model.model_json_schema()
+    instance = model.model_validate(largest(schema, schema.get("$defs", {})))
+    [payload] = await pydantic_data_converter.encode([instance])
+    assert len(payload.data) < MOST_BYTES
+    assert await pydantic_data_converter.decode([payload], [model]) == [instance]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_messages_are_frozen_and_take_fields_of_the_future(model: type[Message]) -> None:
+    schema = model.model_json_schema()
+    instance = model.model_validate({**largest(schema, schema.get("$defs", {})), "of_the_future": 1})
+    with pytest.raises(ValidationError):
+        setattr(instance, next(iter(model.model_fields)), None)
+
+
+def test_only_ids_and_facts_are_without_default() -> None:
+    required = {name for model in MODELS for name, field in model.model_fields.items() if field.is_required()}
+    facts = {"user_id", "operation_id", "chunk_no", "chunk_count", "product_count", "checksum", "reason", "code"}
+    assert required == facts
+
+
+def test_counters_add_up_field_by_field() -> None:
+    one = Counters(rows=1, created=2, updated=3, unchanged=4, skipped=5, contested=6, failed=7)
+    assert one + one == Counters(rows=2, created=4, updated=6, unchanged=8, skipped=10, contested=12, failed=14)
+    assert Counters() + one == one
+
+
+def test_the_workflow_id_is_the_sellers() -> None:
+    user = uuid4()
+    assert contracts.bulk_sync_id(user) == f"bulk-sync:{user}"
+    assert BulkSyncInput(user_id=user, operation_id=uuid4()).fan_out is None
+
+
+# --- steps
+
+
+ACTIVITIES = {
+    definition.name: method
+    for owner in (ChunkMerge, ExportStaging, SyncOperations, ContestedReread)
+    for _, method in inspect.getmembers(owner, inspect.isfunction)
+    if (definition := activity._Definition.from_callable(method)) is not None
+}
+
+
+def test_steps_and_activities_bear_the_same_names() -> None:
+    assert {step.name for step in STEPS} == set(ACTIVITIES)
+    assert len({step.name for step in STEPS}) == len(STEPS)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_step_takes_and_answers_what_its_activity_does(step: Step[Any, Any]) -> None:
+    definition = activity._Definition.must_from_callable(ACTIVITIES[step.name])
+    assert definition.arg_types is not None
+    assert definition.arg_types[-1] is step.request
+    assert definition.ret_type is step.answer
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_step_has_a_total_budget_and_long_ones_a_heartbeat(step: Step[Any, Any]) -> None:
+    policy = step.policy
+    assert policy.start_to_close <= policy.schedule_to_close
+    assert policy.retry.maximum_attempts == 0
+    assert "OperationClosed" in (policy.retry.non_retryable_error_types or ())
+    if policy.heartbeat:
+        assert policy.heartbeat < policy.start_to_close
+
+
+# --- wire types
+
+
+def failed(cause: BaseException) -> ActivityError:
+    error = ActivityError(
+        "failed",
+        scheduled_event_id=1,
+        started_event_id=2,
+        identity="w",
+        activity_type="a",
+        activity_id="a",
+        retry_state=RetryState.TIMEOUT,
+    )
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (failed(ApplicationError("m", type="TokenRejected")), "TokenRejected"),
+        (failed(ApplicationError("m")), "ApplicationError"),
+        (failed(TimeoutError("m", type=TimeoutType.HEARTBEAT, last_heartbeat_details=[])), "TimeoutError"),
+        (ApplicationError("m", type="X"), "X"),
+        (ValueError("m"), "ValueError"),
+        (failed(ApplicationError("m", type="E" * 500)), "E" * 100),
+    ],
+)
+def test_the_wire_type_names_what_failed(error: BaseException, name: str) -> None:
+    assert wire_type(error) == name
+    assert ChunkLost(user_id=uuid4(), operation_id=uuid4(), chunk_no=0, reason=wire_type(error)).reason == name
