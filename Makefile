@@ -26,8 +26,8 @@ check: install ## format, lint, types, layering
 	"$(PY)" -m mypy .
 	"$(PY)" -m pytest -q --no-header tests/unit/test_layering.py
 
-bench: install ## all benchmarks, or one: make bench ONLY=bulk N=1000000
-	@"$(PY)" -m bench $(if $(ONLY),--only $(ONLY)) $(if $(N),--n $(N))
+bench: install ## all benchmarks, or one: make bench ONLY=bulk N=1000000 FULL=1
+	@"$(PY)" -m bench $(if $(ONLY),--only $(ONLY)) $(if $(N),--n $(N)) $(if $(FULL),--full)
 
 lock: install ## resolve pyproject.toml into requirements.lock for Python 3.11 to 3.13
 	@"$(PY)" -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -26,12 +26,12 @@ def main(
     n: Size = None,
     full: Full = False,
     data_dir: Annotated[Path, typer.Option(help="emptied before and after", file_okay=False)] = DATA_DIR,
-    results: Annotated[Path, typer.Option(help="rows are merged into this file")] = LATEST,
+    results: Annotated[Path, typer.Option(help="rows are merged into this file, profiles go beside it")] = LATEST,
 ) -> None:
     """Measure. Exit code 1 when something measured did not do its work; a missed target is a result, not an error."""
     console = Console()
     groups: dict[str, Callable[[Say], list[Row]]] = {
-        "bulk": lambda say: bulk.run(data_dir, n or bulk.PRODUCTS, say, full=full),
+        "bulk": lambda say: bulk.run(data_dir, results.parent, n or bulk.PRODUCTS, say, full=full),
         "bucket": lambda say: bucket.run(data_dir, say),
     }
     chosen = [group for group in groups if wanted(group, only)]

@@ -6,7 +6,7 @@ workers of its own, started for it, so that a peak of memory belongs to one size
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +25,8 @@ _MOST_EVENTS: Final = 1500
 _MILLION: Final = 1_000_000
 
 
-def run(directory: Path, products: int, say: Say, *, full: bool) -> list[Row]:
-    """All rows of the group; writes the profiles of the measured syncs.
+def run(directory: Path, profiles: Path, products: int, say: Say, *, full: bool) -> list[Row]:
+    """All rows of the group; writes the profiles of the measured syncs into a folder.
 
     Raises:
         WrongResult: a sync did not do its work.
@@ -37,6 +37,8 @@ def run(directory: Path, products: int, say: Say, *, full: bool) -> list[Row]:
     larger = {5 * products: _cold(directory, 5 * products, say)} if full else {}
     origin = Origin.here()
     colds = {**smaller, products: campaign.cold, **larger}
+    for profile in _profiles(campaign, origin):
+        profile.save(profiles)
     return [*_sync_rows(campaign, origin), *memory_rows(colds, products, origin), scale_row(colds, origin)]
 
 
@@ -45,21 +47,18 @@ def _cold(directory: Path, products: int, say: Say) -> Cold:
         return at.cold(with_floor=False)
 
 
-def _sync_rows(campaign: Campaign, origin: Origin) -> list[Row]:
-    measured = {
-        "bulk_cold": (campaign.cold.sync, campaign.cold.peak_rss_mib),
-        "bulk_same": (campaign.same, campaign.same_peak_mib),
-        "bulk_delta": (campaign.delta, campaign.delta_peak_mib),
-    }
-    for name, (sync, _) in measured.items():
+def _profiles(campaign: Campaign, origin: Origin) -> Iterator[Profile]:
+    for name, (sync, _) in campaign.measured.items():
         floor = campaign.cold.floor if name == "bulk_cold" else []
-        Profile(
+        yield Profile(
             name=name, n=campaign.products, origin=origin, seconds=sync.seconds, phases=sync.phases, floor_seconds=floor
-        ).save()
-    floor_seconds = middle(campaign.cold.floor)
-    return [
-        sync_row(name, campaign.products, sync, peak, floor_seconds, origin) for name, (sync, peak) in measured.items()
-    ]
+        )
+
+
+def _sync_rows(campaign: Campaign, origin: Origin) -> Iterator[Row]:
+    floor = middle(campaign.cold.floor)
+    for name, (sync, peak) in campaign.measured.items():
+        yield sync_row(name, campaign.products, sync, peak, floor, origin)
 
 
 def sync_row(name: str, products: int, sync: MeasuredSync, peak: float, floor: float, origin: Origin) -> Row:

@@ -1,10 +1,14 @@
-"""One service of its own per size: cold, floor, and on wish the unchanged and the slightly changed stock again."""
+"""One service of its own per size: cold, floor, and on wish the unchanged and the slightly changed stock again.
+
+Protocol: fresh databases, workers warmed by one sync of another seller; before each measured sync VACUUM ANALYZE
+and CHECKPOINT, as autovacuum and the checkpointer do in between; after it, counters and drift are checked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +23,15 @@ from bench.syncing import MeasuredSync, Syncing
 from bench.usage import Meter
 from cli.demo.books import Simulator, compare, local_stock
 from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
+from devstack.simulators.cardtrader.control_models import NewSeller
 from devstack.stack import DevStack
 
 SELLER: Final = uuid5(NAMESPACE_URL, "brx-sync:bench")
 FRACTION_CHANGED: Final = 0.01
 FRACTION_GONE: Final = 0.001
 _CHANGE_SEED: Final = 1
+_WARMING: Final = NewSeller(products=40_000, seed=2, token="warming")  # noqa: S106 - opens nothing but a simulator
+_WARMING_SELLER: Final = uuid5(NAMESPACE_URL, "brx-sync:bench:warming")
 
 Say = Callable[[str], None]
 
@@ -40,14 +47,11 @@ class Cold:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """Everything measured on one size."""
+    """Everything measured on one size; `measured` has each sync and the workers' peak in MiB after it, by name."""
 
     products: int
     cold: Cold
-    same: MeasuredSync
-    same_peak_mib: float
-    delta: MeasuredSync
-    delta_peak_mib: float
+    measured: Mapping[str, tuple[MeasuredSync, float]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Site:
         sync = self._sync("bulk_cold", checks.first_sync(self.products))
         peak = self.meter.peak_worker_mib()
         asyncio.run(settle(self.database_url))
-        floor = asyncio.run(floor_seconds(self.database_url)) if with_floor else []
+        floor = asyncio.run(floor_seconds(self.database_url, SELLER)) if with_floor else []
         if floor:
             self.say(f"  floor {', '.join(f'{seconds:.2f}' for seconds in floor)} s")
         return Cold(sync, peak, floor)
@@ -83,11 +87,11 @@ class Site:
     def campaign(self) -> Campaign:
         """All three syncs."""
         cold = self.cold(with_floor=True)
-        same = self._sync("bulk_same", checks.same_again(self.products))
-        same_peak = self.meter.peak_worker_mib()
+        same = self._sync("bulk_same", checks.same_again(self.products)), self.meter.peak_worker_mib()
         changes = self.simulator.change(FRACTION_CHANGED, FRACTION_GONE, _CHANGE_SEED)
-        delta = self._sync("bulk_delta", checks.after(self.products, changes))
-        return Campaign(self.products, cold, same, same_peak, delta, self.meter.peak_worker_mib())
+        delta = self._sync("bulk_delta", checks.after(self.products, changes)), self.meter.peak_worker_mib()
+        measured = {"bulk_cold": (cold.sync, cold.peak_rss_mib), "bulk_same": same, "bulk_delta": delta}
+        return Campaign(self.products, cold, measured)
 
     def _sync(self, name: str, expected: checks.Expected) -> MeasuredSync:
         asyncio.run(settle(self.database_url))
@@ -107,6 +111,7 @@ def site(directory: Path, products: int, say: Say) -> Iterator[Site]:
         try:
             with httpx.Client(base_url=service.simulator_url, timeout=600) as http:
                 meter = Meter.of(stack, service)
+                _warm(service, http, meter)
                 syncing = Syncing(service, SELLER, meter.cpu)
                 asyncio.run(syncing.link(CARDTRADER_TOKEN))
                 yield Site(service, meter, Simulator(http), syncing, products, say)
@@ -114,3 +119,11 @@ def site(directory: Path, products: int, say: Say) -> Iterator[Site]:
             service.stop()
     # Gigabytes; after a failure they stay, with the logs.
     shutil.rmtree(directory)
+
+
+def _warm(service: RunningService, http: httpx.Client, meter: Meter) -> None:
+    """One sync of another, small seller: workers run for days, so what they do once is nobody's first sync."""
+    http.post("/control/sellers", json=_WARMING.model_dump()).raise_for_status()
+    syncing = Syncing(service, _WARMING_SELLER, meter.cpu)
+    asyncio.run(syncing.link(_WARMING.token))
+    asyncio.run(syncing.run())

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from statistics import median
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import MetaData, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -29,12 +30,12 @@ _PREPARE: Final = (
 )
 
 
-async def floor_seconds(database_url: str) -> list[float]:
-    """Seconds of each repetition, commit included."""
+async def floor_seconds(database_url: str, user_id: UUID) -> list[float]:
+    """Seconds of each repetition for that seller's rows, commit included."""
     async with _autocommit(database_url) as connection:
         await _execute(connection, *_PREPARE)
         try:
-            return [await _repetition(connection) for _ in range(REPETITIONS)]
+            return [await _repetition(connection, user_id) for _ in range(REPETITIONS)]
         finally:
             await _execute(connection, "DROP TABLE bench_floor", "CHECKPOINT")
 
@@ -50,11 +51,12 @@ def middle(seconds: list[float]) -> float:
     return round(median(seconds), 3)
 
 
-async def _repetition(connection: AsyncConnection) -> float:
+async def _repetition(connection: AsyncConnection, user_id: UUID) -> float:
     await _execute(connection, "TRUNCATE bench_floor", "CHECKPOINT")
     columns = [column for column in user_inventory_items.columns if column.name != "id"]
     copy = user_inventory_items.to_metadata(MetaData(), name=_COPY)
-    statement = insert(copy).from_select([column.name for column in columns], select(*columns))
+    rows = select(*columns).where(user_inventory_items.c.user_id == user_id)
+    statement = insert(copy).from_select([column.name for column in columns], rows)
     began = time.perf_counter()
     await connection.execute(statement)
     return round(time.perf_counter() - began, 3)

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from bench.rows import RESULTS, Origin
+from bench.rows import Origin
 
 PHASES: Final = ("staging", "applying", "finishing")
 _SHOWN: Final = ("workers", "postgres", "temporal", "simulator")
@@ -33,7 +33,7 @@ class Profile(BaseModel):
     phases: list[PhaseUse]
     floor_seconds: list[float] = []
 
-    def save(self, directory: Path = RESULTS) -> None:
+    def save(self, directory: Path) -> None:
         """Write `profile-<name>-<n>.json`."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / f"profile-{self.name}-{self.n}.json").write_text(self.model_dump_json(indent=2) + "\n")
