@@ -20,12 +20,12 @@ from temporalio.worker import Worker
 
 from activities.cards.chunks import ChunkMerge
 from activities.cards.export import ExportStaging
+from activities.cards.leftovers import Leftovers
 from activities.cards.operations import SyncOperations
 from activities.cards.reread import ContestedReread
+from activities.cards.staging_area import StagingArea
 from clients.cardtrader import CardTrader, new_http_client
 from clients.catalog import Catalog, catalog_engine
-from clients.circuit_breaker import CircuitBreaker
-from clients.token_bucket import TokenBucket
 from db.session import Database
 from db.vault import Vault
 from observability import configure_logging
@@ -56,22 +56,21 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         stack.callback(engine.dispose)
         http = await stack.enter_async_context(new_http_client())
         vault = Vault.from_setting(settings.fernet_key.get_secret_value())
-        cardtrader = CardTrader(
-            http=http,
-            base_url=settings.cardtrader_api_base_url,
-            bucket=TokenBucket(
-                redis, settings.rate_limit_requests, settings.rate_limit_window_seconds, settings.rate_limit_burst
-            ),
-            jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs"),
-            breaker=CircuitBreaker(redis),
+        cardtrader = CardTrader.limited(
+            http,
+            redis,
+            settings.cardtrader_api_base_url,
+            limit=settings.rate_limit_requests,
+            window=settings.rate_limit_window_seconds,
+            burst=settings.rate_limit_burst,
             export_timeout=settings.export_timeout_seconds,
         )
         catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
         plan = SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run)
         operations = SyncOperations(database, plan)
-        staging = ExportStaging(
-            database, vault, cardtrader, directory=settings.staging_dir, chunk_size=settings.bulk_chunk_size
-        )
+        area = StagingArea(settings.staging_dir)
+        await Leftovers(database, area).sweep_at_start()
+        staging = ExportStaging(database, vault, cardtrader, area=area, chunk_size=settings.bulk_chunk_size)
         chunks = ChunkMerge(database, catalog)
         reread = ContestedReread(database, vault, cardtrader, catalog)
         yield {

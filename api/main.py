@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 from redis.asyncio import Redis
 from starlette.routing import Mount
 
@@ -24,8 +25,6 @@ from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHead
 from api.services import Services
 from api.temporal import connect
 from clients.cardtrader import CardTrader, new_http_client
-from clients.circuit_breaker import CircuitBreaker
-from clients.token_bucket import TokenBucket
 from db.session import Database
 from db.vault import Vault
 from observability import Metrics, configure_logging
@@ -54,7 +53,8 @@ def create_app(settings: Settings, open_services: OpenServices | None = None) ->
 
 def context_app(title: str, description: str, routers: list[APIRouter]) -> FastAPI:
     """One context's routes, errors and documentation page. Its state gets `services` from the lifespan."""
-    app = FastAPI(title=title, description=description, version=health.service_version(), redirect_slashes=False)
+    # Its documentation page loads nothing from elsewhere, so it works behind any firewall.
+    app = FastAPIOffline(title=title, description=description, version=health.service_version(), redirect_slashes=False)
     error_handlers.install(app)
     for router in routers:
         app.include_router(router)
@@ -96,17 +96,13 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
             vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
             authenticator=_authenticator(settings),
             verifier=CardTraderVerifier(
-                CardTrader(
-                    http=http,
-                    base_url=settings.cardtrader_api_base_url,
-                    bucket=TokenBucket(
-                        redis,
-                        settings.rate_limit_requests,
-                        settings.rate_limit_window_seconds,
-                        settings.rate_limit_burst,
-                    ),
-                    jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs"),
-                    breaker=CircuitBreaker(redis),
+                CardTrader.limited(
+                    http,
+                    redis,
+                    settings.cardtrader_api_base_url,
+                    limit=settings.rate_limit_requests,
+                    window=settings.rate_limit_window_seconds,
+                    burst=settings.rate_limit_burst,
                 )
             ),
             syncs=BulkSyncs(temporal),

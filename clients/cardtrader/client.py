@@ -19,6 +19,7 @@ import httpx
 import msgspec
 import structlog
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from clients.cardtrader.errors import (
     UNREADABLE,
@@ -78,6 +79,28 @@ class CardTrader:
     export_timeout: float = 180.0
     export_cap: int = 4 * 1024**3
     answer_cap: int = 64 * 1024**2
+
+    @classmethod
+    def limited(
+        cls,
+        http: httpx.AsyncClient,
+        redis: Redis,
+        base_url: str,
+        *,
+        limit: int,
+        window: float,
+        burst: int,
+        export_timeout: float = 180.0,
+    ) -> CardTrader:
+        """With the limits (`limit` per `window` seconds) and the breaker that all processes on this Redis share."""
+        return cls(
+            http=http,
+            base_url=base_url,
+            bucket=TokenBucket(redis, limit, window, burst),
+            jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs", horizon=0, max_sleep=5.0),
+            breaker=CircuitBreaker(redis),
+            export_timeout=export_timeout,
+        )
 
     def for_token(self, token: SecretStr | str, klass: Klass = "bulk") -> CardTraderClient:
         """The client of one account.
