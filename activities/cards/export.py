@@ -1,13 +1,13 @@
 """Stages CardTrader's export: download to disk, sort, cut into chunks, compress, write to PostgreSQL.
 
-Idempotent: the same export gives the same chunks, a repeat on the same machine goes on where the last attempt
-stopped, and only the newest attempt may write (`staging.fence`). Memory is constant in the size of the export.
+Idempotent: the same download gives the same chunks, a repeat on the same machine goes on where the last attempt
+stopped, chunks of two downloads never mix, and only the newest attempt may write (`staging.fence`). Memory is
+constant in the size of the export.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-import msgspec
 import xxhash
 import zstandard
 from temporalio import activity
@@ -28,7 +27,9 @@ from activities.cards.errors import (
     OperationClosed,
     StagingSuperseded,
 )
+from activities.cards.leftovers import Leftovers
 from activities.cards.spool import ExportSpool, SpooledChunk
+from activities.cards.staging_area import Download, StagingArea, Workspace
 from activities.support import Beat, beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
 from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
@@ -47,47 +48,40 @@ Scope = int | Literal["null"] | None
 """Expansion to export; "null" are the products without one, None is everything."""
 
 
-class Download(msgspec.Struct, frozen=True):
-    """What lies complete on this machine's disk; written last."""
-
-    began: datetime
-    complete: bool
-    files: list[str]
-
-
 @dataclass(frozen=True)
 class Attempt:
     """One attempt at staging one export."""
 
     request: StageExport
-    number: int
-    directory: Path
+    workspace: Workspace
     beat: Beat
 
     @property
-    def marker(self) -> Path:
-        """The file that says the download is complete."""
-        return self.directory / "download.json"
+    def number(self) -> int:
+        """Counts from 1."""
+        return self.workspace.attempt
 
 
 class ExportStaging:
     """Turns the export of one seller into `export_chunks`."""
 
     def __init__(
-        self, database: Database, vault: Vault, cardtrader: CardTrader, *, directory: Path, chunk_size: int
+        self, database: Database, vault: Vault, cardtrader: CardTrader, *, area: StagingArea, chunk_size: int
     ) -> None:
         self._database = database
         self._vault = vault
         self._cardtrader = cardtrader
-        self._directory = directory
+        self._area = area
+        self._leftovers = Leftovers(database, area)
         self._chunk_size = chunk_size
 
     @activity.defn
     async def stage_export(self, request: StageExport) -> Manifest:
         """Stage the export. Raises `ExportUnusable`, `ExportTooSlow`, or what the client raises, to be retried."""
         async with beating() as beat:
-            directory = self._directory / f"{request.operation_id}-{request.strategy}"
-            attempt = Attempt(request, activity.info().attempt, directory, beat)
+            await self._leftovers.sweep()
+            workspace = self._area.workspace(request.operation_id, request.strategy, activity.info().attempt)
+            attempt = Attempt(request, workspace, beat)
             if manifest := await self._take_over(attempt):
                 return manifest
             try:
@@ -99,7 +93,7 @@ class ExportStaging:
             except ExportTimedOut as error:
                 await self._give_up_after(attempt, f"timeouts_{request.strategy}", ExportTooSlow, error)
                 raise
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            await asyncio.to_thread(workspace.clear)
             return manifest
 
     async def _take_over(self, attempt: Attempt) -> Manifest | None:
@@ -116,7 +110,7 @@ class ExportStaging:
 
     async def _give_up_after(self, attempt: Attempt, counted: str, final: type[Exception], cause: Exception) -> None:
         """Forget this download; after the third failure of its kind, say that it is final."""
-        await asyncio.to_thread(shutil.rmtree, attempt.directory, ignore_errors=True)
+        await asyncio.to_thread(attempt.workspace.clear)
         async with self._database.begin() as connection:
             operation_id = attempt.request.operation_id
             current = await lifecycle.operation(connection, operation_id, lock=True)
@@ -128,23 +122,19 @@ class ExportStaging:
     async def _stage(self, attempt: Attempt) -> Manifest:
         download = await self._downloaded(attempt)
         attempt.beat.phase = "sorting"
-        spool_directory = attempt.directory / "spool"
-        await asyncio.to_thread(_make_empty, spool_directory)
-        spool = await asyncio.to_thread(_spool, spool_directory, attempt, download)
+        spool = await asyncio.to_thread(_spool, attempt, download)
         return await self._write(attempt, download, spool)
 
     async def _downloaded(self, attempt: Attempt) -> Download:
         """The complete download, from an earlier attempt on this machine or anew."""
-        if attempt.marker.exists():
-            return msgspec.json.decode(attempt.marker.read_bytes(), type=Download)
-        await asyncio.to_thread(_make_empty, attempt.directory)
+        if earlier := await asyncio.to_thread(attempt.workspace.published):
+            return earlier
+        folder = await asyncio.to_thread(attempt.workspace.begin, "download")
         client = self._cardtrader.for_token(await self._token(attempt.request.user_id))
         async with self._database.begin() as connection:
             began = await lifecycle.now(connection)
-            await staging.drop(connection, attempt.request.operation_id)
-        download = await self._fetch(client, attempt, began)
-        attempt.marker.write_bytes(msgspec.json.encode(download))
-        return download
+        download = await self._fetch(client, attempt, folder, began)
+        return await asyncio.to_thread(attempt.workspace.publish, folder, download)
 
     async def _token(self, user_id: UUID) -> str:
         async with self._database.begin() as connection:
@@ -154,38 +144,21 @@ class ExportStaging:
             raise AccountNotLinked
         return token
 
-    async def _fetch(self, client: CardTraderClient, attempt: Attempt, began: datetime) -> Download:
+    async def _fetch(self, client: CardTraderClient, attempt: Attempt, folder: Path, began: datetime) -> Download:
         attempt.beat.phase = "downloading"
         if attempt.request.strategy == "full":
-            await self._fetch_one(client, attempt, None, "export.json")
+            await _fetch_one(client, attempt, None, folder / "export.json")
             return Download(began, complete=True, files=["export.json"])
-        scopes: list[Scope] = [expansion.id for expansion in await client.expansions_export()]
-        for scope in scopes:
-            await self._fetch_one(client, attempt, scope, f"export-{scope}.json")
-        complete = await self._fetch_homeless(client, attempt)
-        names = [f"export-{scope}.json" for scope in (*scopes, "null")]
-        return Download(began, complete=complete, files=[n for n in names if (attempt.directory / n).exists()])
-
-    async def _fetch_homeless(self, client: CardTraderClient, attempt: Attempt) -> bool:
-        """Products of no expansion. Where CardTrader will not list them, the export counts as incomplete."""
-        try:
-            await self._fetch_one(client, attempt, "null", "export-null.json")
-        except (NotFound, Refused):
-            (attempt.directory / "export-null.json").unlink(missing_ok=True)
-            return False
-        return True
-
-    async def _fetch_one(self, client: CardTraderClient, attempt: Attempt, scope: Scope, name: str) -> None:
-        def progress(received: int) -> None:
-            attempt.beat.done = received
-
-        await client.download_export(attempt.directory / name, expansion_id=scope, on_progress=progress)
+        files = []
+        for expansion in await client.expansions_export():
+            files.append(f"export-{expansion.id}.json")
+            await _fetch_one(client, attempt, expansion.id, folder / files[-1])
+        complete = await _fetch_homeless(client, attempt, folder / "export-null.json")
+        return Download(began, complete=complete, files=[*files, "export-null.json"] if complete else files)
 
     async def _write(self, attempt: Attempt, download: Download, spool: ExportSpool) -> Manifest:
         attempt.beat.phase = "staging"
-        operation_id = attempt.request.operation_id
-        async with self._database.begin() as connection:
-            present = await staging.staged(connection, operation_id)
+        present = await self._present(attempt, download)
         checksum = xxhash.xxh3_64()
         count = 0
         chunks = _numbered(spool.chunks(self._chunk_size), checksum.update)
@@ -204,6 +177,20 @@ class ExportStaging:
         )
         await self._publish(attempt, download, manifest)
         return manifest
+
+    async def _present(self, attempt: Attempt, download: Download) -> set[int]:
+        """The chunks an earlier attempt cut from this very download; those cut from another one are dropped."""
+        source = {"staged_from": f"{download.began.isoformat()}/{self._chunk_size}"}
+        operation_id = attempt.request.operation_id
+        async with self._database.begin() as connection:
+            current = await lifecycle.operation(connection, operation_id, lock=True)
+            if current is None or not await staging.fence(connection, operation_id, attempt.number):
+                raise StagingSuperseded
+            if source.items() <= current.operation_metadata.items():
+                return await staging.staged(connection, operation_id)
+            await staging.drop(connection, operation_id)
+            await lifecycle.note(connection, operation_id, source)
+        return set()
 
     async def _flush(self, attempt: Attempt, batch: list[staging.StagedChunk]) -> None:
         async with self._database.begin() as connection:
@@ -228,18 +215,29 @@ class ExportStaging:
             await lifecycle.note(connection, operation_id, values)
 
 
-def _make_empty(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+async def _fetch_one(client: CardTraderClient, attempt: Attempt, scope: Scope, path: Path) -> None:
+    def progress(received: int) -> None:
+        attempt.beat.done = received
+
+    await client.download_export(path, expansion_id=scope, on_progress=progress)
 
 
-def _spool(directory: Path, attempt: Attempt, download: Download) -> ExportSpool:
+async def _fetch_homeless(client: CardTraderClient, attempt: Attempt, path: Path) -> bool:
+    """Products of no expansion. Where CardTrader will not list them, the export counts as incomplete."""
+    try:
+        await _fetch_one(client, attempt, "null", path)
+    except (NotFound, Refused):
+        return False
+    return True
+
+
+def _spool(attempt: Attempt, download: Download) -> ExportSpool:
     def progress(rows: int) -> None:
         attempt.beat.done = rows
 
-    spool = ExportSpool(directory)
+    spool = ExportSpool(attempt.workspace.begin("spool"))
     for name in download.files:
-        spool.read(attempt.directory / name, progress)
+        spool.read(attempt.workspace.downloaded / name, progress)
     return spool
 
 

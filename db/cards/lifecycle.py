@@ -6,7 +6,7 @@ Every function is one step inside the caller's transaction and may be repeated.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,16 @@ async def operation(
     columns = sync_operations.c
     query = select(columns.status, columns.operation_metadata).where(columns.operation_id == str(operation_id))
     return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def still_open(connection: AsyncConnection, operation_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these operations have not ended."""
+    columns = sync_operations.c
+    query = select(columns.operation_id).where(
+        columns.operation_id.in_([str(operation_id) for operation_id in operation_ids]),
+        columns.status.in_(("pending", "running")),
+    )
+    return {UUID(found) for found in await connection.scalars(query)}
 
 
 async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> bool:
