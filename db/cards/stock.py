@@ -156,13 +156,14 @@ _RETIRE = text("""
     UPDATE user_inventory_items
     SET quantity = 0, stale_since = :began, sync_state = 'synced', content_hash = NULL, changed_at = :began,
         updated_at = now(), row_version = row_version + 1
-    WHERE id = ANY(cast(:ids AS bigint[]))
+    WHERE id = ANY(cast(:ids AS bigint[])) AND sync_state IN ('synced', 'uncertain')
+      AND reserved_quantity = 0 AND changed_at <= :began
 """)
 _REMOVE = text("DELETE FROM user_inventory_items WHERE id = ANY(cast(:ids AS bigint[]))")
 
 
 async def retire(connection: AsyncConnection, ids: list[int], began: datetime) -> None:
-    """Missing once: nothing left to sell, marked stale."""
+    """Missing once: nothing left to sell, marked stale. A row that moved since it was read is left alone."""
     await connection.execute(_RETIRE, {"ids": ids, "began": began})
 
 
