@@ -1,0 +1,101 @@
+"""Careless changes of BulkSyncWorkflow, each of which would stop running syncs; and one that changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.cards import steps
+    from workflows.cards.contracts import (
+        BULK_SYNC_WORKFLOW,
+        ApplyChunk,
+        BulkSyncInput,
+        Counters,
+        Manifest,
+        Phase,
+        SyncResult,
+    )
+
+from workflows.cards.bulk_sync import BulkSyncWorkflow
+
+
+@workflow.defn(name=BULK_SYNC_WORKFLOW)
+class Unchanged(BulkSyncWorkflow):
+    """The control."""
+
+    @workflow.init
+    def __init__(self, start: BulkSyncInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: BulkSyncInput) -> SyncResult:
+        return await super().run(start)
+
+
+@workflow.defn(name=BULK_SYNC_WORKFLOW)
+class WithoutReread(BulkSyncWorkflow):
+    """A step is gone."""
+
+    @workflow.init
+    def __init__(self, start: BulkSyncInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: BulkSyncInput) -> SyncResult:
+        return await super().run(start)
+
+    async def _reread(self) -> None:
+        return
+
+
+@workflow.defn(name=BULK_SYNC_WORKFLOW)
+class WithPause(BulkSyncWorkflow):
+    """A timer is new."""
+
+    @workflow.init
+    def __init__(self, start: BulkSyncInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: BulkSyncInput) -> SyncResult:
+        return await super().run(start)
+
+    async def _stage(self) -> Manifest:
+        await workflow.sleep(timedelta(seconds=1))
+        return await super()._stage()
+
+
+@workflow.defn(name=BULK_SYNC_WORKFLOW)
+class WithOtherIds(BulkSyncWorkflow):
+    """Activities are called by other ids."""
+
+    @workflow.init
+    def __init__(self, start: BulkSyncInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: BulkSyncInput) -> SyncResult:
+        return await super().run(start)
+
+    async def _apply(self, number: int) -> Counters:
+        request = ApplyChunk(**self._ref.model_dump(), chunk_no=number)
+        return await steps.APPLY_CHUNK.run(request, id=f"part-{number}", summary="", fairness_key="")
+
+
+@workflow.defn(name=BULK_SYNC_WORKFLOW)
+class Silent(BulkSyncWorkflow):
+    """Progress is no longer told."""
+
+    @workflow.init
+    def __init__(self, start: BulkSyncInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: BulkSyncInput) -> SyncResult:
+        return await super().run(start)
+
+    def _enter(self, phase: Phase, status: str, *, percent: int | None = None) -> None:
+        if percent is None:
+            super()._enter(phase, status)

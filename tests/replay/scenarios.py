@@ -1,0 +1,106 @@
+"""The bulk syncs whose histories are committed: each way a run can go that a deployed workflow must still replay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from tests.helpers import eventually
+from tests.helpers.fake_cards import OPERATION, USER, FakeCards, error, serving, start_sync
+from workflows.cards.contracts import BulkSyncInput
+
+DIRECTORY = Path(__file__).parent / "histories"
+START = BulkSyncInput(user_id=USER, operation_id=OPERATION)
+
+Handle = WorkflowHandle[Any, Any]
+Scenario = Callable[[Client], Awaitable[list[Handle]]]
+
+
+@asynccontextmanager
+async def _running(client: Client, fake: FakeCards) -> AsyncIterator[Handle]:
+    async with serving(client, fake):
+        yield await start_sync(client, START)
+
+
+async def happy(client: Client) -> list[Handle]:
+    """Three chunks, two at a time."""
+    async with _running(client, FakeCards(chunks=3, window=2)) as handle:
+        await handle.result()
+        return [handle]
+
+
+async def lost_chunk(client: Client) -> list[Handle]:
+    """One chunk cannot be read, another is tried twice."""
+    fake = FakeCards(chunks=3, window=2)
+    fake.fail_always("chunk-1", error("ChunkUnreadable"))
+    fake.fail("chunk-2", error("CatalogUnavailable"))
+    async with _running(client, fake) as handle:
+        await handle.result()
+        return [handle]
+
+
+async def by_expansion(client: Client) -> list[Handle]:
+    """The whole export is too slow."""
+    fake = FakeCards(chunks=1)
+    fake.fail_always("stage", error("ExportTooSlow"))
+    async with _running(client, fake) as handle:
+        await handle.result()
+        return [handle]
+
+
+async def token_rejected(client: Client) -> list[Handle]:
+    """The sync fails while staging."""
+    fake = FakeCards()
+    fake.fail_always("stage", error("TokenRejected"))
+    async with _running(client, fake) as handle:
+        await _ended(handle)
+        return [handle]
+
+
+async def reread_refused(client: Client) -> list[Handle]:
+    """Contested rows cannot be read again."""
+    fake = FakeCards(chunks=1)
+    fake.fail_always("reread", error("TokenRejected"))
+    async with _running(client, fake) as handle:
+        await handle.result()
+        return [handle]
+
+
+async def cancelled(client: Client) -> list[Handle]:
+    """Cancelled with chunks in flight and others waiting."""
+    fake = FakeCards(chunks=6, window=2)
+    fake.hold("chunk-2")
+    async with _running(client, fake) as handle:
+
+        def in_flight() -> None:
+            assert "chunk-2" in fake.ids
+
+        await eventually(in_flight)
+        await handle.cancel()
+        await _ended(handle)
+        return [handle]
+
+
+async def continued(client: Client) -> list[Handle]:
+    """Two runs of the chain: the one that continues as new, and the one that finishes."""
+    async with _running(client, FakeCards(chunks=3, chunks_per_run=2)) as handle:
+        await handle.result()
+        first = client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+        return [first, client.get_workflow_handle(handle.id)]
+
+
+async def _ended(handle: Handle) -> None:
+    try:
+        await handle.result()
+    except WorkflowFailureError:
+        return
+
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (happy, lost_chunk, by_expansion, token_rejected, reread_refused, cancelled, continued)
+}

@@ -1,0 +1,89 @@
+"""Histories of deployed versions replay on the workflow as it is; what would break one breaks here first."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from tests.replay import mutants
+from tests.replay.refresh import scrub
+from tests.replay.scenarios import DIRECTORY, SCENARIOS, START
+from workflows.cards import contracts
+from workflows.cards.bulk_sync import BulkSyncWorkflow
+from workflows.cards.contracts import Message, bulk_sync_id
+
+HISTORIES = sorted(DIRECTORY.glob("*.json"))
+FIELDS = {
+    name
+    for model in vars(contracts).values()
+    if isinstance(model, type) and issubclass(model, Message)
+    for name in model.model_fields
+}
+OF_A_MACHINE = re.compile(r"site-packages|File \\|\.py\b|\.venv|/(?:work|home|root|usr|tmp|var|opt)/|\d+@")
+
+
+async def replay(workflow: type, path: Path) -> None:
+    replayer = Replayer(workflows=[workflow], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(recorded(path))
+
+
+def recorded(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(bulk_sync_id(START.user_id), path.read_text())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_recorded_history_replays(path: Path) -> None:
+    await replay(BulkSyncWorkflow, path)
+
+
+def test_every_scenario_is_recorded() -> None:
+    assert {path.stem.rsplit("-", 1)[0] for path in HISTORIES} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "scenario"),
+    [
+        (mutants.WithoutReread, "happy-0"),
+        (mutants.WithPause, "by_expansion-0"),
+        (mutants.WithOtherIds, "cancelled-0"),
+        (mutants.WithOtherIds, "continued-1"),
+        (mutants.Silent, "lost_chunk-0"),
+    ],
+)
+async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
+    path = DIRECTORY / f"{scenario}.json"
+    await replay(mutants.Unchanged, path)
+    with pytest.raises(NondeterminismError):
+        await replay(mutant, path)
+
+
+def payloads(node: Any) -> Iterator[str]:
+    """Every payload of a history, decoded."""
+    if isinstance(node, dict) and isinstance(data := node.get("data"), str) and "metadata" in node:
+        yield base64.b64decode(data).decode()
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from payloads(inner)
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_a_history_is_small_and_holds_ids_and_counts_only(path: Path) -> None:
+    text = path.read_text()
+    assert len(text) < 64 * 2**10
+    assert not OF_A_MACHINE.search(text)
+    history = json.loads(text)
+    assert scrub(history) == history
+    found = [json.loads(payload) for payload in payloads(history)]
+    assert any(isinstance(message, dict) for message in found)
+    for message in found:
+        assert message is None or isinstance(message, str | int) or set(message) <= FIELDS, message
+        assert not isinstance(message, str) or not OF_A_MACHINE.search(message)
