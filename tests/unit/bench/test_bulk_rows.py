@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bench import checks
-from bench.bulk import memory_rows, scale_row, sync_row
+from bench.bulk import memory_rows, scale_row, sync_row, verdict
 from bench.campaign import Cold
 from bench.errors import WrongResult
 from bench.floor import middle
@@ -31,8 +31,15 @@ def cold(seconds: float, mib: float, events: int = 100) -> Cold:
 
 @pytest.mark.parametrize(("seconds", "met"), [(13.0, True), (13.1, False)])
 def test_a_sync_is_judged_by_its_ratio_to_the_floor(seconds: float, met: bool) -> None:
-    row = sync_row("bulk_cold", 1000, sync(seconds), 100.0, 10.0, ORIGIN)
+    row = sync_row("bulk_cold", 1000, sync(seconds), 100.0, [10.0, 9.9, 10.1], ORIGIN)
     assert (row.value, row.floor, row.ratio, row.met) == (seconds, 10.0, seconds / 10, met)
+
+
+@pytest.mark.parametrize(
+    ("floor", "met"), [([4.7, 6.8, 1.8], None), ([9.0, 20.0, 5.0], True), ([1.0, 3.0, 2.0], False)]
+)
+def test_an_unsteady_floor_decides_only_what_all_its_repetitions_say(floor: list[float], met: bool | None) -> None:
+    assert verdict(5.2, floor, 1.3) is met
 
 
 def test_memory_is_judged_by_size_and_by_growth() -> None:
