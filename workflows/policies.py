@@ -62,6 +62,6 @@ REREAD = ActivityPolicy(
 FINISH = ActivityPolicy(
     start_to_close=timedelta(minutes=10),
     schedule_to_close=timedelta(hours=2),
-    heartbeat=None,
+    heartbeat=timedelta(seconds=20),
     retry=_retry(*FENCE_ERRORS),
 )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.errors import OperationClosed
+from activities.support import beating
 from db import failed_records
 from db.cards import lifecycle, staging, stock
 from db.session import Database
@@ -39,7 +40,7 @@ class SyncOperations:
     @activity.defn
     async def finish_sync(self, request: FinishSync) -> SyncResult:
         """Retire or hold what the export lacks, close the operation, drop the staging; a repeat returns the same."""
-        async with self._database.begin() as connection:
+        async with beating(), self._database.begin() as connection:
             current = await lifecycle.operation(connection, request.operation_id, lock=True)
             if current is None or current.status not in ("running", "completed", "completed_with_errors"):
                 raise OperationClosed
@@ -94,7 +95,7 @@ class SyncOperations:
     @activity.defn
     async def abort_sync(self, request: AbortSync) -> None:
         """Close the operation without success. What was merged stays: a later sync repairs what is missing."""
-        async with self._database.begin() as connection:
+        async with beating(), self._database.begin() as connection:
             current = await lifecycle.operation(connection, request.operation_id, lock=True)
             if current is None or current.status not in ("pending", "running"):
                 return
