@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock example clean
+.PHONY: help install demo test chaos check bench lock example clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ demo: install ## start everything and run a bulk sync; ARGS="--products 200000 -
 
 test: install ## all tests, with coverage
 	@"$(PY)" -m pytest -q --cov --cov-report=term:skip-covered
+
+chaos: install ## bulk syncs under random faults: make chaos SEEDS=100, or one again: make chaos SEED=17
+	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos
 
 check: install ## format, lint, types, layering
 	"$(PY)" -m ruff format --check .
