@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.cards.tables import sync_operations, user_inventory_items, user_sync_settings
+from db.cards.tables import export_chunks, sync_operations, user_inventory_items, user_sync_settings
 
 BULK_TYPES = ("bulk_sync", "periodic_sync")
 
@@ -47,6 +47,7 @@ async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) 
     """Mark the operation running and the seller in `initial_sync`; False when it has ended already.
 
     Single flight is the workflow id's: any other bulk sync still open here lost its workflow and is closed.
+    What others left staged is dropped.
     """
     current = await operation(connection, operation_id, lock=True)
     if current is None or current.status not in ("pending", "running"):
@@ -76,6 +77,10 @@ async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_i
             operation_metadata=columns.operation_metadata.op("||")(_json({"phase": "done", "error": error})),
         )
     )
+    # Whoever closed them, here or elsewhere, may have left their staging.
+    others = select(columns.operation_id).where(columns.user_id == user_id, columns.operation_id != str(operation_id))
+    leftovers = export_chunks.c.operation_id.in_(others.where(columns.operation_type.in_(BULK_TYPES)))
+    await connection.execute(delete(export_chunks).where(leftovers))
 
 
 def _json(values: Mapping[str, object]) -> object:

@@ -125,6 +125,14 @@ async def test_a_stale_row_that_is_exported_again_is_revived(stock: Stock) -> No
     assert (row["quantity"], row["stale_since"], row["sync_state"]) == (2, None, "synced")
 
 
+async def test_a_stale_row_is_revived_even_if_its_hash_is_the_same(stock: Stock) -> None:
+    await stock.sync([product(1)])
+    await stock.edit("quantity = 0, stale_since = changed_at", 1)
+    operation_id, _ = await stock.stage([product(1)])
+    assert (await stock.apply(operation_id)).updated == 1
+    assert await stock.quantities() == {"1": 2}
+
+
 async def test_a_row_changed_locally_is_compared_with_nothing(stock: Stock) -> None:
     await stock.sync([product(1)])
     await stock.edit("quantity = 99, content_hash = NULL", 1)

@@ -198,12 +198,26 @@ async def test_beginning_closes_orphans_of_the_same_seller_only(stock: Stock) ->
     assert (await metadata(stock, theirs))["status"] == "running"
     with pytest.raises(OperationClosed):
         await stock.apply(orphan)
+    staged = "SELECT count(*) FROM export_chunks WHERE operation_id = :id"
+    assert [await stock.one(staged, id=str(one)) for one in (orphan, theirs, current)] == [0, 1, 1]
     ref = OperationRef(user_id=stock.user_id, operation_id=orphan)
     with pytest.raises(OperationClosed):
         await stock.operations.begin_sync(ref)
     before = await metadata(stock, current)
     await stock.operations.begin_sync(OperationRef(user_id=stock.user_id, operation_id=current))
     assert await metadata(stock, current) == before
+
+
+async def test_a_chunk_of_an_operation_that_was_closed_from_outside_is_refused(stock: Stock) -> None:
+    """The facade closes syncs whose workflow is gone; their chunks may still be there."""
+    operation_id, _ = await stock.stage([product(1)])
+    async with stock.database.begin() as connection:
+        assert await operations.close(connection, operation_id, "failed")
+    with pytest.raises(OperationClosed):
+        await stock.apply(operation_id)
+    assert await stock.rows() == {}
+    await stock.sync([product(1)])
+    assert await stock.one("SELECT count(*) FROM export_chunks WHERE operation_id = :id", id=str(operation_id)) == 0
 
 
 async def test_the_fence_lets_only_the_newest_attempt_of_an_open_operation_pass(stock: Stock) -> None:
