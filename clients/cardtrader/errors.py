@@ -5,12 +5,16 @@
     ├── EdgeBlocked        403 without CardTrader's error object: the network edge, not the account
     ├── AccessDenied       403
     ├── NotFound           404
-    ├── Refused            any other 4xx; `error_code` is CardTrader's, or ""
+    ├── Refused            any other 4xx, or a change that was not made as asked; says why in `remarks`
     ├── RateLimited        429; also a `clients.errors.RateLimited`, as the bucket raises it
-    ├── Unavailable        5xx, a network fault, or an HTML page: the outcome of a mutation is unknown
+    ├── OutcomeUnknown     a mutation met 5xx, a fault after it was sent, or an answer that tells nothing
+    ├── Unavailable        5xx, a network fault, or an HTML page; of a mutation: it was never sent
     │   ├── ExportTimedOut     the export stopped coming
     │   └── ExportTruncated    the export ended before its end
     └── MalformedAnswer    a redirect, too many bytes, or JSON of another shape
+
+A mutation that ends in `OutcomeUnknown` may have been made, so it must never be repeated before CardTrader was read:
+policies of activities that send mutations list it as final. After every other error it was not made.
 
 Messages hold a status and a safe error code, never a URL, a token or upstream text.
 """
@@ -25,6 +29,7 @@ from typing import Final
 import httpx
 import msgspec
 
+from clients.cardtrader.remarks import Remark, fields_of, remarks_of
 from clients.errors import ClientError
 from clients.errors import RateLimited as BucketRateLimited
 from clients.token_bucket import DEFAULT_PENALTY, LONGEST_PENALTY
@@ -54,19 +59,43 @@ class NotFound(CardTraderError):
 
 
 class Refused(CardTraderError):
-    """CardTrader refused the request."""
+    """CardTrader refused the request.
 
-    def __init__(self, message: str = "", *, error_code: str = "") -> None:
-        super().__init__(message)
-        self.error_code = error_code
+    `error_code` is CardTrader's or "". `product_id` is set when the product is on sale all the same, with another
+    condition, language or finish than was asked for.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        error_code: str = "",
+        remarks: tuple[Remark, ...] = (),
+        product_id: int | None = None,
+    ) -> None:
+        super().__init__(message or "CardTrader refused the request.")
+        self.error_code, self.remarks, self.product_id = error_code, remarks, product_id
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of what was refused, as far as CardTrader tells."""
+        return fields_of(self.remarks)
 
 
 class RateLimited(CardTraderError, BucketRateLimited):
     """CardTrader's request limit is reached."""
 
 
+class OutcomeUnknown(CardTraderError):
+    """Whether CardTrader made the change is not known."""
+
+
 class Unavailable(CardTraderError):
     """CardTrader cannot be reached or fails."""
+
+    def __init__(self, message: str = "", *, sent: bool = True) -> None:
+        super().__init__(message or "CardTrader cannot be reached or fails.")
+        self.sent = sent
 
 
 class ExportTimedOut(Unavailable):
@@ -87,6 +116,7 @@ class _ErrorBody(msgspec.Struct):
     error_code: object = None
     errors: object = None
     error: object = None
+    extra: object = None
 
     def is_standard(self) -> bool:
         return not (self.error_code is None and self.errors is None and self.error is None)
@@ -126,7 +156,12 @@ def is_html(headers: httpx.Headers) -> bool:
 def _refused(status: int, body: _ErrorBody) -> Refused:
     code = body.error_code if isinstance(body.error_code, str) else ""
     code = code if _SAFE_CODE.fullmatch(code) else ""
-    return Refused(f"CardTrader refused the request ({status}{', ' if code else ''}{code}).", error_code=code)
+    remarks = remarks_of(body.errors) or remarks_of(body.extra)
+    return Refused(
+        f"CardTrader refused the request ({', '.join(filter(None, (str(status), code, *fields_of(remarks))))}).",
+        error_code=code,
+        remarks=remarks,
+    )
 
 
 def _parse(body: bytes) -> _ErrorBody:

@@ -28,22 +28,3 @@ class Expansion(msgspec.Struct, frozen=True):
     game_id: int = 0
     code: str | None = None
     name: str | None = None
-
-
-class JobResult(msgspec.Struct, frozen=True):
-    """What became of item `job_index` (from 0) of a bulk call. `errors` and `warnings` have many shapes."""
-
-    result: str
-    job_index: int
-    product_id: int | None = None
-    errors: msgspec.Raw = msgspec.Raw()
-    warnings: msgspec.Raw = msgspec.Raw()
-
-
-class Job(msgspec.Struct, frozen=True):
-    """`GET /jobs/{uuid}`: pending, running, completed (with `results` to read), unprocessable or unknown."""
-
-    state: str
-    uuid: str | None = None
-    stats: dict[str, int | None] = {}
-    results: list[JobResult] = []
