@@ -28,10 +28,7 @@ class OrderItem(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One order. `state` is CardTrader's word, known or not; `order_as` "buyer" touches no stock of ours.
-
-    Encoded, it is what a webhook's `data` would hold, as far as `domain.cards.orders` reads that.
-    """
+    """One order. `state` is CardTrader's word, known or not; with `order_as` "buyer" it touches no stock of ours."""
 
     id: Id
     state: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.cardtrader import CardTraderClient, Gone, NewProduct, ProductChanges, Remark, errors
@@ -93,6 +93,7 @@ async def test_update_sends_only_what_is_given(changes: dict[str, Any], expected
 
 
 @given(cents=st.integers(0, 2**31 - 1))
+@settings(deadline=None)
 def test_prices_leave_with_exactly_their_cents(cents: int) -> None:
     body = encode(alteration(ProductChanges(price_cents=cents)))
     assert json.loads(body, parse_float=Decimal)["price"] * 100 == cents
@@ -100,6 +101,7 @@ def test_prices_leave_with_exactly_their_cents(cents: int) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["mtg_language", "condition", "mtg_foil", "cmc"]), st.text() | st.booleans()))
+@settings(deadline=None)
 def test_values_of_properties_leave_as_they_are(properties: dict[str, Any]) -> None:
     body = creation(NewProduct(blueprint_id=1, price_cents=1, quantity=1, properties=properties))
     sent = json.loads(encode(body)).get("properties", {})

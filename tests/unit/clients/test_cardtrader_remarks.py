@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.cardtrader.remarks import Remark, Verdict, fields_of, judge, remarks_of
@@ -58,6 +58,7 @@ JSON = st.recursive(
 
 
 @given(said=JSON, result=st.sampled_from(["ok", "warning", "error", "", "queued"]))
+@settings(deadline=None)
 def test_nothing_is_unreadable(said: Any, result: str) -> None:
     remarks = remarks_of(said)
     assert len(remarks) <= 50

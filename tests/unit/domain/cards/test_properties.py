@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cards.properties import editable_properties, is_decisive, is_editable
@@ -38,6 +38,7 @@ def test_not_everything_editable_is_decisive(name: str) -> None:
 
 
 @given(properties=st.dictionaries(NAMES, VALUES))
+@settings(deadline=None)
 def test_what_is_sent_is_a_part_of_what_was_given(properties: dict[str, bool | str]) -> None:
     sent = editable_properties(properties)
     assert sent.items() <= properties.items()
