@@ -40,7 +40,10 @@ def spooled(files: Sequence[Sequence[Row]], *, size: int, partition_rows: int, g
             spool.read(path, seen.append)
         assert spool.count == sum(len(rows) for rows in files)
         assert seen == sorted(seen)
-        return [(chunk.keys.tobytes(), chunk.payload) for chunk in spool.chunks(size)]
+        chunks = [(chunk.keys.tobytes(), chunk.json()) for chunk in spool.chunks(size)]
+        sparse = [(chunk.keys.tobytes(), chunk.json()) for chunk in spool.chunks(size, sparse=True)]
+        assert sparse == chunks
+        return chunks
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,6 +84,18 @@ def test_partitions_are_as_many_as_may_be_open(monkeypatch: pytest.MonkeyPatch) 
 def test_a_product_that_stands_twice_refuses_the_export(files: list[list[Row]]) -> None:
     with pytest.raises(ExportRejected, match="twice"):
         spooled(files, size=5, partition_rows=1)
+
+
+@pytest.mark.parametrize("product_id", [7, 8, 9])
+def test_a_repeat_is_found_in_every_share_of_the_ids(tmp_path: Path, product_id: int) -> None:
+    rows = [(1, product_id), (2, 100), (3, product_id)]
+    (tmp_path / "export.json").write_bytes(b"[" + b",".join(map(raw, rows)) + b"]")
+    spool = ExportSpool(tmp_path)
+    spool.read(tmp_path / "export.json", lambda _: None)
+    # As many shares as for an export of three million.
+    spool.count = 3_000_000
+    with pytest.raises(ExportRejected, match="twice"):
+        next(spool.chunks(10))
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[], []]])
