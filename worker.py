@@ -70,7 +70,7 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         operations = SyncOperations(database, plan)
         area = StagingArea(settings.staging_dir)
         await Leftovers(database, area).sweep_at_start()
-        staging = ExportStaging(database, vault, cardtrader, area=area, chunk_size=settings.bulk_chunk_size)
+        staging = ExportStaging(database, vault, cardtrader, catalog, area=area, chunk_size=settings.bulk_chunk_size)
         chunks = ChunkMerge(database, catalog)
         reread = ContestedReread(database, vault, cardtrader, catalog)
         yield {

@@ -70,7 +70,7 @@ async def _apply(
         return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
 
     stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
-    merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json), snapshot)
+    merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json, claimed.staged), snapshot)
     return await _record(connection, request, merged)
 
 

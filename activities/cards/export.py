@@ -8,18 +8,16 @@ constant in the size of the export.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-import xxhash
-import zstandard
 from temporalio import activity
 
+from activities.cards.cutting import ChunkCutter, numbered
 from activities.cards.errors import (
     AccountNotLinked,
     ExportTooSlow,
@@ -28,19 +26,19 @@ from activities.cards.errors import (
     StagingSuperseded,
 )
 from activities.cards.leftovers import Leftovers
-from activities.cards.spool import ExportSpool, SpooledChunk
+from activities.cards.spool import ExportSpool
 from activities.cards.staging_area import Download, StagingArea, Workspace
 from activities.support import Beat, beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
 from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
+from clients.catalog import Catalog
 from db.cards import lifecycle, sellers, staging
+from db.cards.stock import MergeStamp
 from db.session import Database
 from db.vault import Vault
-from domain.cards.chunks import KeyRange
 from domain.cards.export_json import ExportRejected
 from workflows.cards.contracts import Manifest, StageExport
 
-_ZSTD_LEVEL = 1
 _MOST_TRIES = 3
 _CHUNKS_PER_WRITE = 4
 
@@ -66,11 +64,19 @@ class ExportStaging:
     """Turns the export of one seller into `export_chunks`."""
 
     def __init__(
-        self, database: Database, vault: Vault, cardtrader: CardTrader, *, area: StagingArea, chunk_size: int
+        self,
+        database: Database,
+        vault: Vault,
+        cardtrader: CardTrader,
+        catalog: Catalog,
+        *,
+        area: StagingArea,
+        chunk_size: int,
     ) -> None:
         self._database = database
         self._vault = vault
         self._cardtrader = cardtrader
+        self._catalog = catalog
         self._area = area
         self._leftovers = Leftovers(database, area)
         self._chunk_size = chunk_size
@@ -159,24 +165,30 @@ class ExportStaging:
     async def _write(self, attempt: Attempt, download: Download, spool: ExportSpool) -> Manifest:
         attempt.beat.phase = "staging"
         present = await self._present(attempt, download)
-        checksum = xxhash.xxh3_64()
-        count = 0
-        chunks = _numbered(spool.chunks(self._chunk_size), checksum.update)
+        cutter = await self._cutter(attempt, download)
         writing = asyncio.create_task(self._flush(attempt, []))
+        chunks = numbered(spool.chunks(self._chunk_size, sparse=cutter.sparse))
         while batch := await asyncio.to_thread(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
-            count += len(batch)
-            attempt.beat.done = count
-            # The next chunks are sorted and compressed while these are written.
+            attempt.beat.done = batch[-1].number + 1
+            cut = [await cutter.cut(chunk) for chunk in batch]
+            # The next chunks are sorted while these are written.
             await writing
             writing = asyncio.create_task(
-                self._flush(attempt, [chunk for chunk in batch if chunk.chunk_no not in present])
+                self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
             )
         await writing
         manifest = Manifest(
-            chunk_count=count, product_count=spool.count, checksum=checksum.hexdigest(), complete=download.complete
+            chunk_count=cutter.count, product_count=spool.count, checksum=cutter.checksum, complete=download.complete
         )
         await self._publish(attempt, download, manifest)
         return manifest
+
+    async def _cutter(self, attempt: Attempt, download: Download) -> ChunkCutter:
+        request = attempt.request
+        async with self._database.begin() as connection:
+            has_stock = await sellers.has_stock(connection, request.user_id)
+        stamp = MergeStamp(request.user_id, request.operation_id, download.began)
+        return ChunkCutter(self._database, await self._catalog.snapshot(), stamp, sparse=has_stock)
 
     async def _present(self, attempt: Attempt, download: Download) -> set[int]:
         """The chunks an earlier attempt cut from this very download; those cut from another one are dropped."""
@@ -239,21 +251,3 @@ def _spool(attempt: Attempt, download: Download) -> ExportSpool:
     for name in download.files:
         spool.read(attempt.workspace.downloaded / name, progress)
     return spool
-
-
-def _numbered(chunks: Iterator[SpooledChunk], checksum: Callable[[bytes], None]) -> Iterator[staging.StagedChunk]:
-    """Chunks with their ranges: each ends where the next one begins, so one is always held back."""
-    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-    low = None
-    for number, (chunk, following) in enumerate(pairwise(_with_end(chunks))):
-        assert chunk is not None  # noqa: S101  (only the last element is None)
-        keys = chunk.keys.tobytes()
-        checksum(keys)
-        high = following.first if following else None
-        yield staging.StagedChunk(number, KeyRange(low, high), chunk.keys, compressor.compress(chunk.payload))
-        low = high
-
-
-def _with_end(chunks: Iterator[SpooledChunk]) -> Iterator[SpooledChunk | None]:
-    yield from chunks
-    yield None

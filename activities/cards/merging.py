@@ -12,20 +12,30 @@ from clients.catalog import CatalogSnapshot
 from db import failed_records
 from db.cards import stock
 from db.cards.staging import ChunkCounters
-from domain.cards.chunks import Ints, KeyRange, Keys
+from domain.cards.chunks import Ints, KeyRange, Keys, Mask
 from domain.cards.mapping import BlueprintMapping, MappingStatus
-from domain.cards.merge import MergePlan, content_hash, plan_merge
+from domain.cards.merge import MergePlan, content_hash, plan_merge, without_unstaged
 from domain.cards.products import BadProduct, Product, read_products
 from domain.cards.rows import Mapping, StockRow, stock_row
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """Rows of an export: their keys, the range they are the whole truth of, and how to get their JSON array."""
+    """Rows of an export: their keys, the range they are the whole truth of, and how to get their JSON array.
+
+    The array has only the rows that are `staged`, in their order; None means all.
+    """
 
     keys: Keys
     range: KeyRange
     json: Callable[[], Awaitable[bytes]]
+    staged: Mask | None = None
+
+    def places(self, positions: Ints) -> list[int]:
+        """Where rows, given by their positions among the keys, stand in the array."""
+        found = positions if self.staged is None else (np.cumsum(self.staged) - 1)[positions]
+        places: list[int] = found.tolist()
+        return places
 
 
 @dataclass(frozen=True)
@@ -45,24 +55,43 @@ class _Written:
     moved_blueprints: Sequence[int] = ()
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What the catalogue makes of rows: their mapping, and the content hash that covers it."""
+
+    mapping: BlueprintMapping
+    hashes: Ints
+
+    @property
+    def unmapped(self) -> int:
+        """Rows that are kept without a print."""
+        return int(np.count_nonzero(self.mapping.status != MappingStatus.MAPPED))
+
+
+def map_columns(keys: Keys, snapshot: CatalogSnapshot) -> Columns:
+    """Look up the blueprints of rows with keys of dtype `KEY`."""
+    mapping = snapshot.lookup(keys["blueprint"])
+    return Columns(mapping, content_hash(keys["hash"], mapping))
+
+
 async def merge(
     connection: AsyncConnection, stamp: stock.MergeStamp, incoming: Incoming, snapshot: CatalogSnapshot
 ) -> Merged:
     """Compare, then write what differs. Raises database errors, or what `incoming.json` raises."""
     keys = incoming.keys
-    mapping = snapshot.lookup(keys["blueprint"])
-    hashes = content_hash(keys["hash"], mapping)
+    columns = map_columns(keys, snapshot)
     held = await stock.in_range(connection, stamp, incoming.range)
-    plan = plan_merge(keys["blueprint"], keys["product"], hashes, held)
+    plan = plan_merge(keys["blueprint"], keys["product"], columns.hashes, held)
+    plan = without_unstaged(plan, incoming.staged)
     written = _Written()
     if len(plan.new) + len(plan.changed):
-        written = await _write(connection, stamp, plan, _Columns(mapping, hashes), await incoming.json())
+        written = await _write(connection, stamp, plan, columns, incoming)
     counters = ChunkCounters(
         rows=len(keys),
         created=written.created,
         updated=written.updated,
         unchanged=plan.unchanged,
-        skipped=int(np.count_nonzero(mapping.status != MappingStatus.MAPPED)),
+        skipped=columns.unmapped,
         contested=plan.contested + len(written.moved_blueprints),
         failed=written.failed,
     )
@@ -70,16 +99,11 @@ async def merge(
     return Merged(counters, plan.missing_items.tolist(), sorted(contested))
 
 
-@dataclass(frozen=True)
-class _Columns:
-    mapping: BlueprintMapping
-    hashes: Ints
-
-
 async def _write(
-    connection: AsyncConnection, stamp: stock.MergeStamp, plan: MergePlan, columns: _Columns, json: bytes
+    connection: AsyncConnection, stamp: stock.MergeStamp, plan: MergePlan, columns: Columns, incoming: Incoming
 ) -> _Written:
-    products = read_products(json, np.concatenate([plan.new, plan.changed]).tolist())
+    places = incoming.places(np.concatenate([plan.new, plan.changed]))
+    products = read_products(await incoming.json(), places)
     letters = [_letter(bad) for bad in products if isinstance(bad, BadProduct)]
     await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
     new = list(_mapped(plan.new, products[: len(plan.new)], columns))
@@ -92,7 +116,7 @@ async def _write(
 
 
 def _mapped(
-    positions: Ints, products: list[Product | BadProduct], columns: _Columns
+    positions: Ints, products: list[Product | BadProduct], columns: Columns
 ) -> Iterator[tuple[Product, Mapping, int]]:
     """The usable products at `positions`, with their mapping and content hash."""
     mapping = columns.mapping
@@ -103,7 +127,7 @@ def _mapped(
             yield product, mapped, hash_
 
 
-def _changed_rows(plan: MergePlan, products: list[Product | BadProduct], columns: _Columns) -> dict[int, StockRow]:
+def _changed_rows(plan: MergePlan, products: list[Product | BadProduct], columns: Columns) -> dict[int, StockRow]:
     usable = [not isinstance(product, BadProduct) for product in products]
     rows = (stock_row(*parts) for parts in _mapped(plan.changed, products, columns))
     return dict(zip(plan.changed_items[usable].tolist(), rows, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import numpy as np
@@ -11,17 +11,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.tables import export_chunks, sync_operations
-from domain.cards.chunks import KEY, Bound, KeyRange, Keys
-
-
-@dataclass(frozen=True)
-class StagedChunk:
-    """One chunk to write: rows in index order, compressed."""
-
-    chunk_no: int
-    range: KeyRange
-    keys: Keys
-    payload: bytes
+from domain.cards.chunks import KEY, Bound, KeyRange, Keys, Mask
 
 
 @dataclass(frozen=True)
@@ -38,11 +28,27 @@ class ChunkCounters:
 
 
 @dataclass(frozen=True)
+class StagedChunk:
+    """One chunk to write: rows in index order; `payload` holds the compressed JSON of those that are `staged`.
+
+    A chunk that changes nothing comes with its `outcome` and needs no merge.
+    """
+
+    chunk_no: int
+    range: KeyRange
+    keys: Keys
+    staged: Mask | None
+    payload: bytes
+    outcome: ChunkCounters | None = None
+
+
+@dataclass(frozen=True)
 class ClaimedChunk:
     """A chunk locked for merging. `export_began`: rows that changed after it are newer than the export."""
 
     range: KeyRange
     keys: Keys
+    staged: Mask | None
     export_began: datetime
     applied: ChunkCounters | None
 
@@ -82,8 +88,15 @@ def _row(operation_id: UUID, chunk: StagedChunk) -> dict[str, object]:
         "high_blueprint_id": high and high.blueprint_id,
         "high_product_id": high and high.product_id,
         "keys": chunk.keys.tobytes(),
+        "staged": None if chunk.staged is None else np.packbits(chunk.staged).tobytes(),
         "payload": chunk.payload,
+        "applied_at": None if chunk.outcome is None else datetime.now(UTC),
+        **_outcome(chunk.outcome or ChunkCounters()),
     }
+
+
+def _outcome(counters: ChunkCounters) -> dict[str, int]:
+    return {name: getattr(counters, name) for name in ChunkCounters.__dataclass_fields__ if name != "rows"}
 
 
 async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) -> ClaimedChunk | None:
@@ -93,6 +106,7 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
         select(
             columns.rows,
             columns["keys"],
+            columns.staged,
             columns.applied_at,
             columns.low_blueprint_id,
             columns.low_product_id,
@@ -115,11 +129,16 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
             _bound(row["high_blueprint_id"], row["high_product_id"]),
         ),
         keys=np.frombuffer(row["keys"], dtype=KEY),
+        staged=None if row["staged"] is None else _mask(row["staged"], row["rows"]),
         export_began=datetime.fromisoformat(row["export_began"]),
         applied=ChunkCounters(**{name: row[name] for name in ChunkCounters.__dataclass_fields__})
         if row["applied_at"]
         else None,
     )
+
+
+def _mask(bits: bytes, rows: int) -> Mask:
+    return np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=rows).astype(bool)
 
 
 def _bound(blueprint_id: int | None, product_id: int | None) -> Bound | None:
@@ -145,7 +164,6 @@ async def record(
     contested_blueprints: list[int],
 ) -> None:
     """Note what a merge did, in the transaction that did it: a repeat finds the note and does nothing."""
-    outcome = {name: getattr(counters, name) for name in ChunkCounters.__dataclass_fields__ if name != "rows"}
     await connection.execute(
         update(export_chunks)
         .where(export_chunks.c.operation_id == str(operation_id), export_chunks.c.chunk_no == chunk_no)
@@ -153,7 +171,7 @@ async def record(
             applied_at=func.now(),
             missing_item_ids=missing_items,
             contested_blueprints=contested_blueprints,
-            **outcome,
+            **_outcome(counters),
         )
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 KEY = np.dtype([("blueprint", "<i8"), ("product", "<i8"), ("hash", "<i8")])
 Keys = npt.NDArray[np.void]

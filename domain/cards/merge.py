@@ -6,12 +6,11 @@ the export began is contested: it is left alone and read again later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from domain.cards.chunks import Ints
+from domain.cards.chunks import Ints, Mask
 from domain.cards.mapping import BlueprintMapping
 
 AT_REST, CONTESTED, STALE = 0, 1, 2
@@ -45,6 +44,38 @@ class MergePlan:
     contested_blueprints: Ints
     missing_items: Ints
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Every row of the chunk is in the stock as it is, and nothing else is in its range."""
+        left_over = len(self.new) + len(self.changed) + self.contested + len(self.contested_blueprints)
+        return not left_over and not len(self.missing_items)
+
+
+def wanted(plan: MergePlan, rows: int) -> Mask:
+    """Which rows of the chunk the plan writes."""
+    mask = np.zeros(rows, dtype=bool)
+    mask[plan.new] = mask[plan.changed] = True
+    return mask
+
+
+def without_unstaged(plan: MergePlan, staged: Mask | None) -> MergePlan:
+    """Leave rows out whose JSON was not staged, because they were in the stock unchanged at that time.
+
+    They moved since, so they are contested: the row was removed here, or the catalogue learnt its blueprint. The
+    next sync meets them as they then are.
+    """
+    if staged is None:
+        return plan
+    new, changed = plan.new[staged[plan.new]], staged[plan.changed]
+    left = len(plan.new) - len(new) + int(np.count_nonzero(~changed))
+    return replace(
+        plan,
+        new=new,
+        changed=plan.changed[changed],
+        changed_items=plan.changed_items[changed],
+        contested=plan.contested + left,
+    )
+
 
 def content_hash(row_hash: Ints, mapping: BlueprintMapping) -> Ints:
     """Hash of a product and of its mapping: a catalogue that learns a card changes it too."""
@@ -75,7 +106,7 @@ def plan_merge(blueprint: Ints, product: Ints, hash_: Ints, stock: StockColumns)
     )
 
 
-def _match(blueprint: Ints, product: Ints, stock: StockColumns) -> tuple[Ints, npt.NDArray[np.bool_]]:
+def _match(blueprint: Ints, product: Ints, stock: StockColumns) -> tuple[Ints, Mask]:
     """For each stock row its position in the chunk, and whether it has one."""
     if not len(product):
         return np.zeros(len(stock.product), dtype=np.int64), np.zeros(len(stock.product), dtype=bool)

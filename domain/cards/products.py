@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Annotated, Any
 
 import msgspec
@@ -88,8 +89,8 @@ def keys_of(items: Items) -> Keys:
     rows = np.empty(len(keys), dtype=KEY)
     rows["blueprint"] = [_blueprint(key.blueprint_id) for key in keys]
     rows["product"] = [key.id for key in keys]
-    hashes = [xxh3_64_intdigest(raw, NORMALISER_VERSION) for raw in items.raws]
-    rows["hash"] = np.array(hashes, dtype=np.uint64).view(np.int64)
+    hashes = map(xxh3_64_intdigest, items.raws, repeat(NORMALISER_VERSION))
+    rows["hash"] = np.fromiter(hashes, dtype=np.uint64, count=len(keys)).view(np.int64)
     return rows
 
 

@@ -256,7 +256,10 @@ def upgrade() -> None:
             nullable=False,
             comment="blueprint, product, hash per row, little-endian int64",
         ),
-        sa.Column("payload", sa.LargeBinary(), nullable=False, comment="zstd of the JSON array of the rows"),
+        sa.Column(
+            "staged", sa.LargeBinary(), nullable=True, comment="bit per row: is it in the payload? NULL: all are"
+        ),
+        sa.Column("payload", sa.LargeBinary(), nullable=False, comment="zstd of the JSON array of the staged rows"),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created", sa.Integer(), server_default="0", nullable=False),
         sa.Column("updated", sa.Integer(), server_default="0", nullable=False),

@@ -24,6 +24,7 @@ from db.cards import lifecycle, operations, sellers, staging
 from db.cards.tables import export_chunks
 from db.session import Database
 from db.vault import Vault
+from tests.helpers.stock import StillCatalog
 from workflows.cards.contracts import Manifest, StageExport
 
 KilledAfter = Callable[[int], AbstractContextManager[None]]
@@ -48,7 +49,14 @@ class Machine:
 
     def __init__(self, database: Database, vault: Vault, root: Path, exports: FakeExports, chunk_size: int = 10):
         self.area = StagingArea(root)
-        self._staging = ExportStaging(database, vault, exports, area=self.area, chunk_size=chunk_size)  # type: ignore[arg-type]  # a fake
+        self._staging = ExportStaging(
+            database,
+            vault,
+            exports,  # type: ignore[arg-type]  # a fake
+            StillCatalog(),  # type: ignore[arg-type]  # a fake
+            area=self.area,
+            chunk_size=chunk_size,
+        )
 
     async def stage(self, request: StageExport, attempt: int) -> Manifest:
         environment = ActivityEnvironment()
