@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, get_args
 
 import structlog
@@ -19,10 +20,13 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from activities.cards.chunks import ChunkMerge
+from activities.cards.events import AccountEvents
 from activities.cards.export import ExportStaging
 from activities.cards.leftovers import Leftovers
 from activities.cards.operations import SyncOperations
+from activities.cards.relay import EventRelay
 from activities.cards.reread import ContestedReread
+from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
 from clients.cardtrader import CardTrader, new_http_client
 from clients.catalog import Catalog, catalog_engine
@@ -31,11 +35,13 @@ from db.vault import Vault
 from observability import configure_logging
 from settings import Settings
 from workflows import task_queues
+from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.contracts import SyncPlan
+from workflows.cards.poking import poke_account
 from workflows.task_queues import TaskQueue
 
-WORKFLOWS = (BulkSyncWorkflow,)
+WORKFLOWS = (AccountWorkflow, BulkSyncWorkflow)
 _CONNECT_TRIES = 30
 _log = structlog.get_logger(__name__)
 
@@ -72,9 +78,15 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         await Leftovers(database, area).sweep_at_start()
         staging = ExportStaging(database, vault, cardtrader, catalog, area=area, chunk_size=settings.bulk_chunk_size)
         chunks = ChunkMerge(database, catalog)
-        reread = ContestedReread(database, vault, cardtrader, catalog)
+        reader = BlueprintReader(database, vault, cardtrader, catalog)
+        reread, events = ContestedReread(database, reader), AccountEvents(database, reader)
         yield {
-            task_queues.HIGH_PRIORITY: [],
+            task_queues.HIGH_PRIORITY: [
+                events.take_events,
+                events.reread_events,
+                events.settle_events,
+                events.suspend_account,
+            ],
             task_queues.BULK_SYNC: [staging.stage_export, chunks.apply_chunk, reread.reread_contested],
             task_queues.DEFAULT: [
                 operations.begin_sync,
@@ -128,10 +140,23 @@ def build_worker(client: Client, queue: TaskQueue, activities: Activities, setti
     )
 
 
+@asynccontextmanager
+async def relaying(settings: Settings, client: Client) -> AsyncIterator[None]:
+    """Repeat lost pokes while the block runs, on a connection of its own."""
+    database = Database.connect(settings.database_url, pool_size=1, max_overflow=0)
+    try:
+        async with EventRelay(database, partial(poke_account, client, timeout=timedelta(seconds=5))).running():
+            yield
+    finally:
+        await database.close()
+
+
 async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
     """Serve `queues` until `stop`, then let running activities finish within the grace period."""
     client = await connect(settings)
     async with build_activities(settings) as activities, AsyncExitStack() as workers:
+        if task_queues.HIGH_PRIORITY in queues:
+            await workers.enter_async_context(relaying(settings, client))
         for queue in queues:
             await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
         _log.info("worker.started", queues=list(queues))

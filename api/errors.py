@@ -5,12 +5,15 @@ for callers of the first API.
 
     ApiError
     ├── Unauthorized                401
+    ├── WebhookRejected             401
     ├── Forbidden                   403
     ├── InvalidInput                400
     ├── NotFound                    404
     │   └── SyncNotFound
     ├── SyncInProgress              409
     ├── AccountMismatch             409
+    ├── WebhookConflict             409
+    ├── BodyTooLarge                413
     ├── CardTraderRefused           502
     ├── RateLimitExceeded           429
     └── Unavailable                 503, Retry-After
@@ -78,6 +81,12 @@ class Unauthorized(ApiError):
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
 
 
+class WebhookRejected(ApiError):
+    """The signature is missing or does not match."""
+
+    status, code = 401, "WEBHOOK_VALIDATION_ERROR"
+
+
 class Forbidden(ApiError):
     """Access denied: User ID mismatch"""
 
@@ -112,6 +121,18 @@ class AccountMismatch(ApiError):
     """The stock here belongs to another CardTrader account. Disconnect with action "remove" first, then link again."""
 
     status, code = 409, "CARDTRADER_ACCOUNT_MISMATCH"
+
+
+class WebhookConflict(ApiError):
+    """A webhook of this id was received before, with another body or for another account."""
+
+    status, code = 409, "WEBHOOK_CONFLICT"
+
+
+class BodyTooLarge(ApiError):
+    """The request body is too large."""
+
+    status, code = 413, "PAYLOAD_TOO_LARGE"
 
 
 class CardTraderRefused(ApiError):

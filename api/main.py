@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -18,18 +19,21 @@ from starlette.routing import Mount
 from api import error_handlers, health, metrics, probes
 from api.auth import Authenticator, load_public_keys
 from api.cards.router import cards_routers
+from api.cards.signalling import AccountSignals
+from api.cards.signatures import Signatures
 from api.cards.syncs import BulkSyncs
 from api.cards.verification import CardTraderVerifier
 from api.metrics import HttpMetrics, observe_pool
 from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.services import Services
-from api.temporal import connect
+from api.temporal import CALL, connect
 from clients.cardtrader import CardTrader, new_http_client
 from db.session import Database
 from db.vault import Vault
 from observability import Metrics, configure_logging
 from settings import Settings
 from workflows import task_queues
+from workflows.cards.poking import poke_account
 
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
@@ -91,9 +95,11 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(new_http_client())
         temporal = await connect(settings.temporal_address, settings.temporal_namespace)
+        vault = Vault.from_setting(settings.fernet_key.get_secret_value())
+        signals = AccountSignals(partial(poke_account, temporal, timeout=CALL))
         yield Services(
             database=database,
-            vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
+            vault=vault,
             authenticator=_authenticator(settings),
             verifier=CardTraderVerifier(
                 CardTrader.limited(
@@ -106,6 +112,9 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
                 )
             ),
             syncs=BulkSyncs(temporal),
+            signals=await stack.enter_async_context(signals.running()),
+            signatures=Signatures(vault),
+            public_base_url=settings.public_base_url.rstrip("/"),
             probes={
                 "postgresql": probes.postgresql(database),
                 "redis": probes.redis(redis),

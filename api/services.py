@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
+from api.cards.signalling import AccountSignals
+from api.cards.signatures import Signatures
 from api.cards.syncs import BulkSyncs
 from api.cards.verification import AccountVerifier
 from api.errors import DatabaseUnavailable
@@ -52,6 +54,9 @@ class Services:
     authenticator: Authenticator
     verifier: AccountVerifier
     syncs: BulkSyncs
+    signals: AccountSignals
+    signatures: Signatures
+    public_base_url: str
     probes: Mapping[str, Probe]
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4

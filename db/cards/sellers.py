@@ -39,6 +39,13 @@ async def find(connection: AsyncConnection, user_id: UUID, *, lock: bool = False
     return None if row is None else Seller(**row)
 
 
+async def find_by_webhook(connection: AsyncConnection, webhook_id: UUID) -> Seller | None:
+    """The seller whose webhook address bears that id."""
+    query = select(user_sync_settings).where(user_sync_settings.c.webhook_id == webhook_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else Seller(**row)
+
+
 async def link(
     connection: AsyncConnection,
     user_id: UUID,

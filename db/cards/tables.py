@@ -210,7 +210,17 @@ webhook_inbox = Table(
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("processed_at", DateTime(timezone=True)),
     Column("outcome", Text),
+    Column("blueprint_ids", ARRAY(Integer)),
+    Column(
+        "unmatched",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="a product of it had no stock row: a bulk sync under way may bring an older one",
+    ),
+    Column("reread_at", DateTime(timezone=True)),
     Index("idx_webhook_inbox_open", "user_id", "id", postgresql_where=text("processed_at IS NULL")),
+    Index("idx_webhook_inbox_waiting", "received_at", postgresql_where=text("processed_at IS NULL")),
 )
 
 order_lines = Table(
@@ -224,6 +234,7 @@ order_lines = Table(
     Column("quantity", Integer, nullable=False),
     Column("decrement_applied", Boolean, nullable=False, server_default=text("false")),
     _now(),
-    UniqueConstraint("order_id", "order_item_id"),
+    Column("blueprint_id", Integer, nullable=False),
+    UniqueConstraint("user_id", "order_id", "order_item_id", name="uq_order_lines_item"),
     Index("idx_order_lines_product", "user_id", "product_id"),
 )

@@ -13,6 +13,9 @@ SENTENCES = {
     "REMOVALS_HELD": "The export lacks unusually many products; they stay until a second sync agrees, or is forced.",
 }
 
+BLOCKING = tuple(SENTENCES[code] for code in ("ACCOUNT_NOT_LINKED", "TOKEN_REJECTED"))
+"""An account whose error reads so can do nothing until it is linked again."""
+
 _BY_ERROR = {
     "AccountNotLinked": "ACCOUNT_NOT_LINKED",
     "TokenRejected": "TOKEN_REJECTED",

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 
 from api.auth import Authenticator
+from api.cards.signalling import AccountSignals
+from api.cards.signatures import Signatures
 from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
 from api.cards.verification import AccountVerifier, LinkedAccount
 from api.errors import ApiError, DatabaseUnavailable
@@ -133,6 +135,17 @@ class FakeSyncs(BulkSyncs):
         return self.stops
 
 
+@dataclass
+class FakeSignals(AccountSignals):
+    """Remembers who was to be poked."""
+
+    notified: list[UUID] = field(default_factory=list)
+
+    def notify(self, user_id: UUID) -> None:
+        """Remember."""
+        self.notified.append(user_id)
+
+
 async def _answers() -> None:
     """A ping that works."""
 
@@ -153,16 +166,21 @@ def fake_services(
     *,
     verifier: AccountVerifier | None = None,
     syncs: BulkSyncs | None = None,
+    signals: AccountSignals | None = None,
     probes: dict[str, Probe] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Services:
     """Services without a network; the database is nowhere unless given."""
+    vault = Vault([Fernet.generate_key().decode()])
     return Services(
         database=database or Database.connect(NOWHERE),
-        vault=Vault([Fernet.generate_key().decode()]),
+        vault=vault,
         authenticator=Authenticator([private_key("ours").public_key()]),
         verifier=verifier or FakeVerifier(),
         syncs=syncs or FakeSyncs(),
+        signals=signals or FakeSignals(),
+        signatures=Signatures(vault),
+        public_base_url="https://sync.example.test",
         probes=healthy_probes() if probes is None else probes,
         clock=clock,
         new_id=uuid4,

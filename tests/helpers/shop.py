@@ -89,6 +89,42 @@ class Shop:
         """Switch all faults off."""
         (await self.site.delete("/faults")).raise_for_status()
 
+    async def listen(self) -> None:
+        """Have CardTrader send its webhooks to us."""
+        address = (await self.api.get(f"/webhook-url/{self.user_id}")).raise_for_status().json()["webhook_url"]
+        (await self.site.put("/webhook", json={"token": self.token, "url": address})).raise_for_status()
+
+    async def sell(self, *lines: tuple[int, int], **options: Any) -> Answer:
+        """A purchase on CardTrader of (product id, copies); random ones unless given. The order."""
+        wanted = [{"product_id": product, "quantity": copies} for product, copies in lines]
+        sale = {"token": self.token, "lines": wanted, **options}
+        order: Answer = (await self.site.post("/sell", json=sale)).raise_for_status().json()
+        return order
+
+    async def order_state(self, order_id: int, state: str, **options: Any) -> None:
+        """Move an order to another state."""
+        change = {"token": self.token, "state": state, **options}
+        (await self.site.post(f"/orders/{order_id}/state", json=change)).raise_for_status()
+
+    async def events(self) -> dict[str, int]:
+        """The inbox: how many events with each outcome; "" is pending."""
+        rows = await self.rows(
+            "SELECT CASE WHEN processed_at IS NULL THEN '' ELSE outcome END AS outcome, count(*) AS events"
+            " FROM webhook_inbox WHERE user_id = $1 GROUP BY 1"
+        )
+        return {row["outcome"]: row["events"] for row in rows}
+
+    async def settled(self, events: int, seconds: float = 30) -> dict[str, int]:
+        """Wait until that many events were received and all are processed; how many by outcome."""
+
+        async def over() -> dict[str, int]:
+            seen = await self.events()
+            assert sum(seen.values()) >= events, seen
+            assert "" not in seen, seen
+            return seen
+
+        return await eventually(over, seconds)
+
     async def fingerprint(self) -> tuple[Any, ...]:
         """Everything that a repeat must not change, row versions included."""
         (row,) = await self.rows(

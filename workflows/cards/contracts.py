@@ -5,12 +5,15 @@ Data travels by reference: ids and counts only, never a product, a token or an u
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 BULK_SYNC_WORKFLOW: Final = "BulkSyncWorkflow"
+ACCOUNT_WORKFLOW: Final = "AccountWorkflow"
+EVENTS_PENDING: Final = "events_pending"
+MOST_EVENTS: Final = 200
 
 SyncMode = Literal["bulk_sync", "periodic_sync"]
 ExportStrategy = Literal["full", "by_expansion"]
@@ -20,6 +23,11 @@ Phase = Literal["queued", "starting", "downloading", "applying", "finishing", "d
 def bulk_sync_id(user_id: UUID) -> str:
     """The workflow id is the single flight: one bulk sync per seller."""
     return f"bulk-sync:{user_id}"
+
+
+def account_id(user_id: UUID) -> str:
+    """One entity workflow per seller."""
+    return f"account:{user_id}"
 
 
 class Message(BaseModel):
@@ -147,3 +155,41 @@ class LiveProgress(Message):
     chunk_count: int = Field(0, ge=0)
     chunks_done: int = Field(0, ge=0)
     totals: Counters = Counters()
+
+
+class AccountState(Message):
+    """The whole state of an account's workflow; what is pending waits in the webhook inbox.
+
+    `rounds` counts batches since the workflow came alive; every `rounds_per_run` of them it continues as new.
+    """
+
+    user_id: UUID
+    events_pending: bool = True
+    rounds: int = Field(0, ge=0)
+    rounds_per_run: int = Field(100, ge=1, le=500)
+    idle_seconds: int = Field(30, ge=1, le=3600)
+    pause_seconds: int = Field(60, ge=0, le=3600)
+
+
+class AccountRef(Message):
+    """Names one seller's account."""
+
+    user_id: UUID
+
+
+class EventBatch(AccountRef):
+    """Ids of inbox events that are worked on together."""
+
+    event_ids: list[Annotated[int, Field(ge=1)]] = Field([], max_length=MOST_EVENTS)
+
+
+class Settled(Message):
+    """How many events of a batch are processed."""
+
+    events: int = Field(0, ge=0)
+
+
+class SuspendAccount(AccountRef):
+    """Tell the seller why nothing more can be done until the account is linked again."""
+
+    code: str = Field(max_length=50)

@@ -21,6 +21,9 @@ PUBLIC = {
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
     ("POST", f"{PREFIX}/setup-test-user"),
+    # Signed instead: tests/integration/api/test_webhooks.py.
+    ("POST", f"{PREFIX}/webhook/user/{{user_id}}"),
+    ("POST", f"{PREFIX}/webhook/{{webhook_id}}"),
 }
 OWNER = {
     ("POST", f"{PREFIX}/link/{{user_id}}"),
@@ -31,6 +34,7 @@ OWNER = {
     ("GET", f"{PREFIX}/progress/{{user_id}}/stream"),
     ("GET", f"{PREFIX}/inventory/{{user_id}}"),
     ("GET", f"{PREFIX}/operations/{{user_id}}"),
+    ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
     ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
 }
 ANY_USER = {("GET", f"{PREFIX}/task/{{task_id}}")}

@@ -14,6 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, TimeoutType
 
 from activities.cards.chunks import ChunkMerge
+from activities.cards.events import AccountEvents
 from activities.cards.export import ExportStaging
 from activities.cards.operations import SyncOperations
 from activities.cards.reread import ContestedReread
@@ -102,6 +103,7 @@ def test_counters_add_up_field_by_field() -> None:
 def test_the_workflow_id_is_the_sellers() -> None:
     user = uuid4()
     assert contracts.bulk_sync_id(user) == f"bulk-sync:{user}"
+    assert contracts.account_id(user) == f"account:{user}"
     assert BulkSyncInput(user_id=user, operation_id=uuid4()).fan_out is None
 
 
@@ -110,7 +112,7 @@ def test_the_workflow_id_is_the_sellers() -> None:
 
 ACTIVITIES = {
     definition.name: method
-    for owner in (ChunkMerge, ExportStaging, SyncOperations, ContestedReread)
+    for owner in (AccountEvents, ChunkMerge, ExportStaging, SyncOperations, ContestedReread)
     for _, method in inspect.getmembers(owner, inspect.isfunction)
     if (definition := activity._Definition.from_callable(method)) is not None
 }

@@ -1,0 +1,64 @@
+"""Wakes account workflows in the background, so that a webhook is acknowledged without waiting for Temporal.
+
+Coalescing: accounts named within one pause are poked once, and never twice at the same time. A poke that fails is
+dropped: the event is in the inbox, and the workers' relay repeats what was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from uuid import UUID
+
+import structlog
+from temporalio.service import RPCError
+
+Poke = Callable[[UUID], Awaitable[None]]
+
+_AT_ONCE: Final = 16
+_log = structlog.get_logger(__name__)
+
+
+class AccountSignals:
+    """`notify` as often as you like."""
+
+    def __init__(self, poke: Poke, *, pause: float = 0.1) -> None:
+        self._poke, self._pause = poke, pause
+        self._waiting: dict[UUID, None] = {}
+        self._wake = asyncio.Event()
+
+    def notify(self, user_id: UUID) -> None:
+        """Have the account poked soon; costs nothing."""
+        self._waiting[user_id] = None
+        self._wake.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[AccountSignals]:
+        """Poke in the background while the block runs."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._pause)
+            self._wake.clear()
+            batch = list(self._waiting)[:_AT_ONCE]
+            for user_id in batch:
+                del self._waiting[user_id]
+            if self._waiting:
+                self._wake.set()
+            await asyncio.gather(*(self._try(user_id) for user_id in batch))
+
+    async def _try(self, user_id: UUID) -> None:
+        try:
+            await self._poke(user_id)
+        except (RPCError, RuntimeError) as error:
+            _log.warning("account.poke_lost", reason=type(error).__name__)

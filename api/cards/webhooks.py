@@ -1,0 +1,148 @@
+"""Webhooks of CardTrader: verified before they are read, stored before they are acknowledged, worked off later.
+
+Whoever cannot sign gets one answer, whether or not the account exists.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Request
+from pydantic import BaseModel, Field
+
+from api.cards.intake import take_in
+from api.cards.parameters import PREFIX
+from api.cards.state import linked_seller
+from api.deps import OwnerDep, ServicesDep
+from api.errors import BodyTooLarge, InvalidInput, WebhookRejected, documented
+from api.services import Services
+from db.cards import sellers
+from db.cards.sellers import Seller
+from domain.cards.orders import Event, MalformedEvent, read_event
+
+router = APIRouter(prefix=PREFIX, tags=["webhooks"])
+
+MAX_WEBHOOK_BYTES: Final = 2**20
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "the webhook as CardTrader sends it, at most 1 MiB",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+_ANSWERS: Final = documented(400, 401, 409, 413, 422)
+
+SignatureHeader = Annotated[
+    str, Header(description="base64 of HMAC-SHA256 over the raw body, keyed by the app's secret")
+]
+
+
+class WebhookTaken(BaseModel):
+    """The webhook is stored; `duplicate` when it was before."""
+
+    status: Literal["accepted", "duplicate"] = Field(description="accepted, or duplicate for a replay")
+    webhook_id: str = Field(description="CardTrader's id of the call")
+    user_id: UUID = Field(description="the seller")
+    processing_time_ms: float = Field(description="how long this took, in milliseconds")
+
+
+class Instructions(BaseModel):
+    """What to do on CardTrader's site."""
+
+    step_1: str = Field("Go to https://www.cardtrader.com/it/full_api_app", description="first")
+    step_2: str = Field("Copy the webhook URL below", description="second")
+    step_3: str = Field("Paste it in the 'Indirizzo del tuo endpoint webhook' field", description="third")
+    step_4: str = Field("Click 'Salva l'endpoint del Webhook'", description="last")
+    note: str = Field("Webhooks are verified with the secret of your CardTrader app.", description="good to know")
+
+
+class WebhookAddress(BaseModel):
+    """Where CardTrader is to send webhooks."""
+
+    user_id: UUID = Field(description="the seller")
+    webhook_url: str = Field(description="address to enter at CardTrader")
+    instructions: Instructions = Field(default_factory=Instructions, description="how to enter it")
+    webhook_secret_configured: bool = Field(description="whether webhooks can be verified")
+
+
+@router.get("/webhook-url/{user_id}", responses=documented(400, 401, 403, 404, 422))
+async def webhook_url(user_id: OwnerDep, services: ServicesDep) -> WebhookAddress:
+    """The address to enter on CardTrader's settings page."""
+    seller = await linked_seller(services, user_id)
+    return WebhookAddress(
+        user_id=user_id,
+        webhook_url=f"{services.public_base_url}{PREFIX}/webhook/user/{user_id}",
+        webhook_secret_configured=seller.webhook_secret is not None,
+    )
+
+
+@router.post("/webhook/user/{user_id}", responses=_ANSWERS, openapi_extra=_BODY)
+async def webhook_of_user(
+    user_id: Annotated[str, Path(description="the seller")],
+    request: Request,
+    services: ServicesDep,
+    signature: SignatureHeader = "",
+) -> WebhookTaken:
+    """Take a webhook in; signed by the seller's CardTrader app, no JWT."""
+    return await _webhook(services, request, signature, by_user=user_id)
+
+
+@router.post("/webhook/{webhook_id}", responses=_ANSWERS, openapi_extra=_BODY)
+async def webhook(
+    webhook_id: Annotated[str, Path(description="the account's unguessable webhook id")],
+    request: Request,
+    services: ServicesDep,
+    signature: SignatureHeader = "",
+) -> WebhookTaken:
+    """Take a webhook in at an address that does not name the seller."""
+    return await _webhook(services, request, signature, by_webhook_id=webhook_id)
+
+
+async def _webhook(
+    services: Services, request: Request, signature: str, *, by_user: str = "", by_webhook_id: str = ""
+) -> WebhookTaken:
+    started = time.perf_counter()
+    body = await _raw_body(request)
+    seller = await _find(services, by_user, by_webhook_id) if signature else None
+    secret = seller.webhook_secret if seller else None
+    if not services.signatures.is_valid(body, signature, secret) or seller is None:
+        raise WebhookRejected
+    event = _read(body)
+    is_new = await take_in(services, seller.user_id, event, body)
+    if is_new:
+        services.signals.notify(seller.user_id)
+    return WebhookTaken(
+        status="accepted" if is_new else "duplicate",
+        webhook_id=event.id,
+        user_id=seller.user_id,
+        processing_time_ms=round((time.perf_counter() - started) * 1000, 2),
+    )
+
+
+async def _raw_body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_WEBHOOK_BYTES:
+            raise BodyTooLarge
+    return bytes(body)
+
+
+async def _find(services: Services, by_user: str, by_webhook_id: str) -> Seller | None:
+    try:
+        wanted = UUID(by_user or by_webhook_id)
+    except ValueError:
+        return None
+    async with services.transaction() as connection:
+        if by_user:
+            return await sellers.find(connection, wanted)
+        return await sellers.find_by_webhook(connection, wanted)
+
+
+def _read(body: bytes) -> Event:
+    try:
+        return read_event(body)
+    except MalformedEvent:
+        raise InvalidInput("The body is not a webhook of CardTrader.") from None

@@ -1,0 +1,124 @@
+"""The webhook inbox: every verified webhook, stored before it is acknowledged, until its blueprints were read again.
+
+An account that must be linked again keeps its events; they are taken up once it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.cards.tables import webhook_inbox
+from domain.cards.sync_errors import BLOCKING
+
+_inbox = webhook_inbox.c
+
+# An event whose product had no row waits for the end of a bulk sync after its re-read: the export may be older than
+# the sale, and a chunk of it may still bring the product.
+_ACTIONABLE: Final = """
+    event.processed_at IS NULL
+    AND NOT (seller.sync_status = 'error' AND seller.last_error = ANY (cast(:blocking AS text[])))
+    AND (event.reread_at IS NULL OR NOT EXISTS (
+        SELECT 1 FROM sync_operations AS sync
+        WHERE sync.user_id = event.user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
+          AND sync.status IN ('pending', 'running')))
+"""
+_TAKE = text(f"""
+    SELECT event.id FROM webhook_inbox AS event JOIN user_sync_settings AS seller USING (user_id)
+    WHERE event.user_id = :user_id AND {_ACTIONABLE} ORDER BY event.id LIMIT :most
+""")  # noqa: S608 - constants only
+_WAITING = text(f"""
+    SELECT DISTINCT event.user_id FROM webhook_inbox AS event JOIN user_sync_settings AS seller USING (user_id)
+    WHERE event.received_at < now() - cast(:age AS interval) AND {_ACTIONABLE} LIMIT :most
+""")  # noqa: S608 - constants only
+_BLUEPRINTS = text("""
+    SELECT DISTINCT unnest(blueprint_ids) AS id FROM webhook_inbox
+    WHERE user_id = :user_id AND id = ANY (cast(:ids AS bigint[])) AND processed_at IS NULL ORDER BY id
+""")
+_SETTLE = text("""
+    UPDATE webhook_inbox AS event
+    SET reread_at = now(), outcome = 'read again', processed_at = CASE
+        WHEN unmatched AND EXISTS (
+            SELECT 1 FROM sync_operations AS sync
+            WHERE sync.user_id = event.user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
+              AND sync.status IN ('pending', 'running')) THEN NULL
+        ELSE now() END
+    WHERE user_id = :user_id AND id = ANY (cast(:ids AS bigint[])) AND processed_at IS NULL
+    RETURNING processed_at IS NOT NULL AS settled
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A webhook that was stored before."""
+
+    user_id: UUID
+    body_encrypted: bytes
+
+
+async def receive(
+    connection: AsyncConnection, user_id: UUID, webhook_id: str, *, cause: str, mode: str, body_encrypted: bytes
+) -> int | None:
+    """Store a webhook; its id, or None when one of that webhook id is there already."""
+    row = {
+        "user_id": user_id,
+        "webhook_id": webhook_id,
+        "cause": cause,
+        "mode": mode,
+        "body_encrypted": body_encrypted,
+    }
+    stored = insert(webhook_inbox).values(row).on_conflict_do_nothing(index_elements=["webhook_id"])
+    event_id: int | None = (await connection.execute(stored.returning(_inbox.id))).scalar_one_or_none()
+    return event_id
+
+
+async def find(connection: AsyncConnection, webhook_id: str) -> Received | None:
+    """The webhook of that id, of whichever seller."""
+    query = select(_inbox.user_id, _inbox.body_encrypted).where(_inbox.webhook_id == webhook_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else Received(row.user_id, row.body_encrypted)
+
+
+async def await_reread(
+    connection: AsyncConnection, event_id: int, blueprint_ids: Collection[int], *, unmatched: bool
+) -> None:
+    """Note what is to be read again."""
+    values = {"blueprint_ids": sorted(blueprint_ids), "unmatched": unmatched}
+    await connection.execute(update(webhook_inbox).where(_inbox.id == event_id).values(values))
+
+
+async def conclude(connection: AsyncConnection, event_id: int, outcome: str) -> None:
+    """Nothing is left to do about it."""
+    values = {"processed_at": func.now(), "outcome": outcome}
+    await connection.execute(update(webhook_inbox).where(_inbox.id == event_id).values(values))
+
+
+async def take(connection: AsyncConnection, user_id: UUID, most: int) -> list[int]:
+    """Ids of the seller's oldest events that can be acted upon."""
+    values = {"user_id": user_id, "most": most, "blocking": list(BLOCKING)}
+    return list((await connection.execute(_TAKE, values)).scalars())
+
+
+async def blueprints(connection: AsyncConnection, user_id: UUID, event_ids: Sequence[int]) -> list[int]:
+    """What these events want read again, ascending."""
+    found = await connection.execute(_BLUEPRINTS, {"user_id": user_id, "ids": list(event_ids)})
+    return list(found.scalars())
+
+
+async def settle(connection: AsyncConnection, user_id: UUID, event_ids: Sequence[int]) -> int:
+    """Note that their blueprints were read again; how many of them are processed by that."""
+    settled = await connection.execute(_SETTLE, {"user_id": user_id, "ids": list(event_ids)})
+    return sum(settled.scalars())
+
+
+async def sellers_waiting(connection: AsyncConnection, *, age: timedelta, most: int) -> list[UUID]:
+    """Sellers with events older than `age` that can be acted upon."""
+    found = await connection.execute(_WAITING, {"age": age, "most": most, "blocking": list(BLOCKING)})
+    return list(found.scalars())
