@@ -46,7 +46,7 @@ def spooled(files: Sequence[Sequence[Row]], *, size: int, partition_rows: int, g
         return chunks
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ROWS, st.integers(1, 20), st.integers(1, 30), st.randoms(use_true_random=False), st.integers(0, 60))
 def test_chunks_are_the_sorted_rows_cut_to_size(
     rows: list[Row], size: int, partition_rows: int, random: Random, cut: int

@@ -149,6 +149,7 @@ def test_numbers_beyond_64_bits_survive_in_properties() -> None:
     assert json.loads(properties_json(product)) == {"a": 10**40, "b": -(10**40), "c": 1e308}
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(KEYS | st.text(), JSON))
 def test_normalising_never_raises_and_is_idempotent(properties: dict[str, Any]) -> None:
     given_keys = list(properties)
@@ -157,6 +158,7 @@ def test_normalising_never_raises_and_is_idempotent(properties: dict[str, Any]) 
     assert json.dumps(normalise_properties(dict(once))) == json.dumps(once)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text().filter(lambda key: not key.endswith(("condition", "foil"))), JSON))
 def test_nothing_but_white_space_around_a_language_is_ever_cut(properties: dict[str, Any]) -> None:
     languages = {f"{key}_language": value for key, value in properties.items()}
