@@ -33,6 +33,7 @@ from clients.catalog import Catalog, catalog_engine
 from db.session import Database
 from db.vault import Vault
 from observability import configure_logging
+from process import return_large_buffers
 from settings import Settings
 from workflows import task_queues
 from workflows.cards.account import AccountWorkflow
@@ -166,6 +167,7 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
 
 def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:
     """Run until SIGTERM or SIGINT."""
+    return_large_buffers()
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format)
 
