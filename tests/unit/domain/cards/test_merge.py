@@ -18,6 +18,8 @@ from domain.cards.merge import (
     StockColumns,
     content_hash,
     plan_merge,
+    wanted,
+    without_unstaged,
 )
 
 Key = tuple[int, int]
@@ -104,6 +106,45 @@ def test_the_order_of_the_stock_does_not_matter(
     assert plan.new.tolist() == backwards.new.tolist()
     assert sorted(plan.changed.tolist()) == sorted(backwards.changed.tolist())
     assert (plan.unchanged, plan.contested) == (backwards.unchanged, backwards.contested)
+
+
+# --- rows whose JSON was staged
+
+
+@given(CHUNK, STOCK, st.data())
+def test_rows_that_were_not_staged_are_contested(
+    chunk: list[tuple[Key, int]], stock: list[Stock], data: st.DataObject
+) -> None:
+    plan = planned(chunk, stock)
+    staged = np.array(data.draw(st.lists(st.booleans(), min_size=len(chunk), max_size=len(chunk))), dtype=bool)
+    kept = without_unstaged(plan, staged)
+    assert kept.new.tolist() == [position for position in plan.new.tolist() if staged[position]]
+    pairs = zip(plan.changed.tolist(), plan.changed_items.tolist(), strict=True)
+    assert list(zip(kept.changed.tolist(), kept.changed_items.tolist(), strict=True)) == [
+        pair for pair in pairs if staged[pair[0]]
+    ]
+    assert len(kept.new) + len(kept.changed) + kept.unchanged + kept.contested == len(chunk)
+    assert without_unstaged(plan, None) is plan
+
+
+@given(CHUNK, STOCK)
+def test_what_a_plan_wants_is_all_it_writes(chunk: list[tuple[Key, int]], stock: list[Stock]) -> None:
+    plan = planned(chunk, stock)
+    mask = wanted(plan, len(chunk))
+    assert set(np.flatnonzero(mask).tolist()) == {*plan.new.tolist(), *plan.changed.tolist()}
+    again = without_unstaged(plan, mask)
+    assert (again.new.tolist(), again.changed.tolist()) == (plan.new.tolist(), plan.changed.tolist())
+
+
+def test_only_an_equal_range_changes_nothing() -> None:
+    equal = [((1, 5), 7), ((2, 6), 8)]
+    stock = [Stock(key, hash_, AT_REST) for key, hash_ in equal]
+    assert planned(equal, stock).changes_nothing
+    assert not planned(equal[:1], stock).changes_nothing
+    assert not planned(equal, stock[:1]).changes_nothing
+    assert not planned(equal, [stock[0], Stock((2, 6), 9, AT_REST)]).changes_nothing
+    assert not planned(equal, [stock[0], Stock((2, 6), 8, CONTESTED)]).changes_nothing
+    assert not planned(equal, [*stock, Stock((3, 1), 8, CONTESTED)]).changes_nothing
 
 
 # --- content hash
