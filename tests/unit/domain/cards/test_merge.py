@@ -20,6 +20,8 @@ from domain.cards.merge import (
     plan_merge,
     wanted,
     without_unstaged,
+    wanted,
+    without_unstaged,
 )
 
 Key = tuple[int, int]
@@ -145,6 +147,34 @@ def test_only_an_equal_range_changes_nothing() -> None:
     assert not planned(equal, [stock[0], Stock((2, 6), 9, AT_REST)]).changes_nothing
     assert not planned(equal, [stock[0], Stock((2, 6), 8, CONTESTED)]).changes_nothing
     assert not planned(equal, [*stock, Stock((3, 1), 8, CONTESTED)]).changes_nothing
+
+
+@given(CHUNK, STOCK)
+@example([((1, 1), 0)], [Stock((1, 1), 0, AT_REST)])
+def test_a_plan_that_changes_nothing_wants_nothing_and_leaves_nothing_over(
+    chunk: list[tuple[Key, int]], stock: list[Stock]
+) -> None:
+    plan = planned(chunk, stock)
+    same = {(row.key, row.hash) for row in stock}
+    at_rest = all(row.standing == AT_REST for row in stock)
+    assert plan.changes_nothing == (at_rest and set(chunk) == same)
+    assert np.flatnonzero(wanted(plan, len(chunk))).tolist() == sorted([*plan.new.tolist(), *plan.changed.tolist()])
+
+
+@given(CHUNK, STOCK, st.lists(st.booleans(), min_size=12, max_size=12))
+def test_rows_that_were_not_staged_are_contested_and_none_is_lost(
+    chunk: list[tuple[Key, int]], stock: list[Stock], staged: list[bool]
+) -> None:
+    mask = np.array(staged[: len(chunk)], dtype=bool)
+    before = planned(chunk, stock)
+    plan = without_unstaged(before, mask)
+    assert plan.new.tolist() == [position for position in before.new.tolist() if mask[position]]
+    pairs = zip(before.changed.tolist(), before.changed_items.tolist(), strict=True)
+    assert list(zip(plan.changed.tolist(), plan.changed_items.tolist(), strict=True)) == [
+        (position, item) for position, item in pairs if mask[position]
+    ]
+    assert len(plan.new) + len(plan.changed) + plan.unchanged + plan.contested == len(chunk)
+    assert without_unstaged(before, None) is before
 
 
 # --- content hash
