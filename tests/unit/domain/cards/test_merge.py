@@ -20,8 +20,6 @@ from domain.cards.merge import (
     plan_merge,
     wanted,
     without_unstaged,
-    wanted,
-    without_unstaged,
 )
 
 Key = tuple[int, int]
