@@ -44,20 +44,27 @@ class EventRelay:
                 await task
 
     async def _run(self) -> None:
-        """A fault of the database or of Temporal only costs a turn."""
+        """A fault of the database only costs a turn."""
         while True:
             await asyncio.sleep(self._interval)
             try:
                 await self.relay()
-            except (SQLAlchemyError, OSError, RPCError, RuntimeError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 _log.warning("relay.failed", reason=type(error).__name__)
 
     async def relay(self) -> int:
         """One turn: poke every account with old pending events; how many."""
         async with self._database.begin() as connection:
             waiting = await inbox.sellers_waiting(connection, age=self._age, most=_MOST_SELLERS)
-        for user_id in waiting:
-            await self._poke(user_id)
+        poked = [user_id for user_id in waiting if await self._try(user_id)]
         if waiting:
-            _log.info("relay.poked", accounts=len(waiting))
-        return len(waiting)
+            _log.info("relay.poked", accounts=len(poked), lost=len(waiting) - len(poked))
+        return len(poked)
+
+    async def _try(self, user_id: UUID) -> bool:
+        """One account that cannot be told must not keep the others waiting."""
+        try:
+            await self._poke(user_id)
+        except (RPCError, RuntimeError):
+            return False
+        return True

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.cards.tables import webhook_inbox
 from domain.cards.sync_errors import BLOCKING
 
+_MOST_BLUEPRINTS: Final = 1_000
 _inbox = webhook_inbox.c
 
 # An event whose product had no row waits for the end of a bulk sync after its re-read: the export may be older than
@@ -30,9 +31,15 @@ _ACTIONABLE: Final = """
         WHERE sync.user_id = event.user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
           AND sync.status IN ('pending', 'running')))
 """
+# A batch is bounded in blueprints too, so that its re-read fits into one attempt; the oldest event is always in it.
 _TAKE = text(f"""
-    SELECT event.id FROM webhook_inbox AS event JOIN user_sync_settings AS seller USING (user_id)
-    WHERE event.user_id = :user_id AND {_ACTIONABLE} ORDER BY event.id LIMIT :most
+    SELECT id FROM (
+        SELECT oldest.id, row_number() OVER by_age AS place, sum(cardinality(oldest.blueprint_ids)) OVER by_age AS load
+        FROM (SELECT event.id, event.blueprint_ids
+              FROM webhook_inbox AS event JOIN user_sync_settings AS seller USING (user_id)
+              WHERE event.user_id = :user_id AND {_ACTIONABLE} ORDER BY event.id LIMIT :most) AS oldest
+        WINDOW by_age AS (ORDER BY oldest.id)) AS batch
+    WHERE place = 1 OR load <= :most_blueprints ORDER BY id
 """)  # noqa: S608 - constants only
 _WAITING = text(f"""
     SELECT DISTINCT event.user_id FROM webhook_inbox AS event JOIN user_sync_settings AS seller USING (user_id)
@@ -101,8 +108,8 @@ async def conclude(connection: AsyncConnection, event_id: int, outcome: str) -> 
 
 
 async def take(connection: AsyncConnection, user_id: UUID, most: int) -> list[int]:
-    """Ids of the seller's oldest events that can be acted upon."""
-    values = {"user_id": user_id, "most": most, "blocking": list(BLOCKING)}
+    """Ids of the seller's oldest events that can be acted upon, with about a thousand blueprints at most."""
+    values = {"user_id": user_id, "most": most, "most_blueprints": _MOST_BLUEPRINTS, "blocking": list(BLOCKING)}
     return list((await connection.execute(_TAKE, values)).scalars())
 
 

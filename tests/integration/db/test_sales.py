@@ -13,13 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.service import RPCError, RPCStatusCode
 
+from activities.cards.relay import EventRelay
 from db.cards import inbox, operations, sales, sellers
 from db.cards.sales import Applied
 from db.cards.tables import user_inventory_items
 from db.session import Database
 from domain.cards.orders import Event, OrderLine, Verdict, judge
 from domain.cards.sync_errors import sentence
+from tests.helpers import eventually
 
 START = 20
 
@@ -160,13 +163,13 @@ async def test_a_product_without_a_row_is_unmatched(database: Database) -> None:
         assert applied == Applied(frozenset({101, 105, 106}), unmatched=True)
 
 
-async def received(connection: AsyncConnection, user_id: UUID, *, unmatched: bool = False) -> int:
-    """A stored event that asks for blueprint 7."""
+async def received(connection: AsyncConnection, user_id: UUID, *, unmatched: bool = False, blueprints: int = 1) -> int:
+    """A stored event that asks for blueprint 7 and so on."""
     event_id = await inbox.receive(
         connection, user_id, str(uuid4()), cause="order.create", mode="live", body_encrypted=b"x"
     )
     assert event_id is not None
-    await inbox.await_reread(connection, event_id, {7}, unmatched=unmatched)
+    await inbox.await_reread(connection, event_id, range(7, 7 + blueprints), unmatched=unmatched)
     return event_id
 
 
@@ -187,6 +190,38 @@ async def test_an_unmatched_event_is_read_again_after_the_sync_that_may_bring_it
         assert await inbox.settle(connection, user_id, [waiting]) == 1
         assert await inbox.settle(connection, user_id, [waiting]) == 0
         assert await inbox.take(connection, user_id, 10) == []
+
+
+@pytest.mark.parametrize(("sizes", "taken"), [((2_000, 1), 1), ((600, 400, 1), 2), ((1,) * 12, 10), ((), 0)])
+async def test_a_batch_is_bounded_in_events_and_in_blueprints(
+    database: Database, sizes: tuple[int, ...], taken: int
+) -> None:
+    async with database.begin() as connection:
+        user_id = await new_seller(connection)
+        events_ = [await received(connection, user_id, blueprints=size) for size in sizes]
+        assert await inbox.take(connection, user_id, 10) == events_[:taken]
+
+
+async def test_the_relay_pokes_who_waits_and_survives_a_fault(database: Database) -> None:
+    poked: list[UUID] = []
+    async with database.begin() as connection:
+        first, second = await new_seller(connection), await new_seller(connection)
+        await received(connection, first)
+        await received(connection, second)
+
+    async def poke(user_id: UUID) -> None:
+        poked.append(user_id)
+        if len(poked) == 1:
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    relay = EventRelay(database, poke, interval=0.01, age=NOW)
+    assert await relay.relay() == len(poked) - 1
+    async with relay.running():
+
+        def both() -> None:
+            assert {first, second} <= set(poked)
+
+        await eventually(both)
 
 
 async def test_the_relay_sees_old_events_of_accounts_that_can_act(database: Database) -> None:
