@@ -6,19 +6,28 @@ import asyncio
 import base64
 import hmac
 import json
+import time
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.cards.relay import EventRelay
 from api.cards.signalling import AccountSignals
+from api.temporal import CALL, connect
 from db.cards.tables import user_inventory_items
 from tests.helpers.api import PREFIX, FakeSignals, error_of
 from tests.helpers.api_seller import Seller
 from tests.helpers.waiting import eventually
+from workflows.cards.contracts import account_id
+from workflows.cards.poking import poke_account
+from workflows.search_attributes import USER_ID
 
 SECRET = "hook-secret-4711"
 PRODUCT, BLUEPRINT = 390000001, 121777
@@ -273,6 +282,28 @@ async def test_a_burst_makes_few_pokes_and_needs_no_temporal(seller: Seller, awa
             assert temporal.pokes == [seller.user_id] * 2
 
         await eventually(poked_again)
+
+
+async def test_without_temporal_webhooks_are_taken_in_and_relayed_once_it_is_back(
+    seller: Seller, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stocked(seller)
+    nowhere = await connect("127.0.0.1:1", "default")
+    signals = AccountSignals(partial(poke_account, nowhere, timeout=CALL), pause=0)
+    async with signals.running():
+        monkeypatch.setattr(seller.services.signals, "notify", signals.notify)
+        started = time.monotonic()
+        answers = [await send(seller, webhook(item(number))) for number in range(1, 6)]
+        assert {answer.status_code for answer in answers} == {200}
+        assert time.monotonic() - started < 2
+    assert (await stock(seller)).quantity == 5
+    relay = EventRelay(seller.services.database, partial(poke_account, temporal_client, timeout=CALL), age=timedelta(0))
+    assert await relay.relay() >= 1
+    handle = temporal_client.get_workflow_handle(account_id(seller.user_id))
+    description = await handle.describe()
+    assert description.status == WorkflowExecutionStatus.RUNNING
+    assert description.typed_search_attributes[USER_ID] == str(seller.user_id)
+    await handle.terminate()
 
 
 async def test_the_address_comes_from_the_settings_never_from_the_host_header(seller: Seller) -> None:
