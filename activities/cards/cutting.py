@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, tee
 
 import numpy as np
 import xxhash
@@ -22,7 +22,7 @@ from clients.catalog import CatalogSnapshot
 from db.cards import stock
 from db.cards.staging import ChunkCounters, StagedChunk
 from db.session import Database
-from domain.cards.chunks import KeyRange, Mask
+from domain.cards.chunks import KeyRange, Mask, key_ranges
 from domain.cards.merge import plan_merge, wanted
 
 _ZSTD_LEVEL = 1
@@ -79,14 +79,7 @@ def _staged(chunk: NumberedChunk, mask: Mask | None) -> StagedChunk:
 
 def numbered(chunks: Iterator[SpooledChunk]) -> Iterator[NumberedChunk]:
     """Chunks with their ranges: each ends where the next one begins, so one is always held back."""
-    low = None
-    for number, (chunk, following) in enumerate(pairwise(_with_end(chunks))):
-        assert chunk is not None  # noqa: S101  (only the last element is None)
-        high = following.first if following else None
-        yield NumberedChunk(number, KeyRange(low, high), chunk)
-        low = high
-
-
-def _with_end(chunks: Iterator[SpooledChunk]) -> Iterator[SpooledChunk | None]:
-    yield from chunks
-    yield None
+    chunks, ahead = tee(chunks)
+    ranges = key_ranges(chunk.first for chunk in islice(ahead, 1, None))
+    for number, (chunk, range_) in enumerate(zip(chunks, ranges, strict=True)):
+        yield NumberedChunk(number, range_, chunk)

@@ -8,11 +8,12 @@ constant in the size of the export.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from temporalio import activity
@@ -42,6 +43,8 @@ from workflows.cards.contracts import Manifest, StageExport
 _MOST_TRIES = 3
 _CHUNKS_PER_WRITE = 4
 
+T = TypeVar("T")
+
 Scope = int | Literal["null"] | None
 """Expansion to export; "null" are the products without one, None is everything."""
 
@@ -55,9 +58,9 @@ class Attempt:
     beat: Beat
 
     @property
-    def number(self) -> int:
-        """Counts from 1."""
-        return self.workspace.attempt
+    def name(self) -> str:
+        """Tells it from every other attempt, also from those of another strategy."""
+        return f"{self.request.strategy}-{self.workspace.attempt}"
 
 
 class ExportStaging:
@@ -111,7 +114,7 @@ class ExportStaging:
                 raise OperationClosed
             if manifest := current.operation_metadata.get("manifest"):
                 return Manifest.model_validate(manifest)
-            await lifecycle.note(connection, operation_id, {"staging_attempt": attempt.number})
+            await lifecycle.note(connection, operation_id, {"staging_attempt": attempt.name})
         return None
 
     async def _give_up_after(self, attempt: Attempt, counted: str, final: type[Exception], cause: Exception) -> None:
@@ -166,17 +169,11 @@ class ExportStaging:
         attempt.beat.phase = "staging"
         present = await self._present(attempt, download)
         cutter = await self._cutter(attempt, download)
-        writing = asyncio.create_task(self._flush(attempt, []))
         chunks = numbered(spool.chunks(self._chunk_size, sparse=cutter.sparse))
-        while batch := await asyncio.to_thread(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
+        async for batch in _ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
             attempt.beat.done = batch[-1].number + 1
             cut = [await cutter.cut(chunk) for chunk in batch]
-            # The next chunks are sorted while these are written.
-            await writing
-            writing = asyncio.create_task(
-                self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
-            )
-        await writing
+            await self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
         manifest = Manifest(
             chunk_count=cutter.count, product_count=spool.count, checksum=cutter.checksum, complete=download.complete
         )
@@ -196,7 +193,7 @@ class ExportStaging:
         operation_id = attempt.request.operation_id
         async with self._database.begin() as connection:
             current = await lifecycle.operation(connection, operation_id, lock=True)
-            if current is None or not await staging.fence(connection, operation_id, attempt.number):
+            if current is None or not await staging.fence(connection, operation_id, attempt.name):
                 raise StagingSuperseded
             if source.items() <= current.operation_metadata.items():
                 return await staging.staged(connection, operation_id)
@@ -206,7 +203,7 @@ class ExportStaging:
 
     async def _flush(self, attempt: Attempt, batch: list[staging.StagedChunk]) -> None:
         async with self._database.begin() as connection:
-            if not await staging.fence(connection, attempt.request.operation_id, attempt.number):
+            if not await staging.fence(connection, attempt.request.operation_id, attempt.name):
                 raise StagingSuperseded
             if batch:
                 await staging.add(connection, attempt.request.operation_id, batch)
@@ -214,7 +211,7 @@ class ExportStaging:
     async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> None:
         async with self._database.begin() as connection:
             operation_id = attempt.request.operation_id
-            if not await staging.fence(connection, operation_id, attempt.number):
+            if not await staging.fence(connection, operation_id, attempt.name):
                 raise StagingSuperseded
             values = {
                 "phase": "applying",
@@ -251,3 +248,16 @@ def _spool(attempt: Attempt, download: Download) -> ExportSpool:
     for name in download.files:
         spool.read(attempt.workspace.downloaded / name, progress)
     return spool
+
+
+async def _ahead(take: Callable[[], list[T]]) -> AsyncIterator[list[T]]:
+    """Batches from a thread until one is empty; the next is made while the caller works on the last."""
+    upcoming = asyncio.create_task(asyncio.to_thread(take))
+    try:
+        while batch := await upcoming:
+            upcoming = asyncio.create_task(asyncio.to_thread(take))
+            yield batch
+    finally:
+        # The thread itself cannot be stopped: it ends with its batch, which nobody takes.
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)

@@ -53,14 +53,14 @@ class ClaimedChunk:
     applied: ChunkCounters | None
 
 
-async def fence(connection: AsyncConnection, operation_id: UUID, attempt: int) -> bool:
+async def fence(connection: AsyncConnection, operation_id: UUID, attempt: str) -> bool:
     """Hold the operation for this transaction; False when it is closed or a later staging attempt took over.
 
     Without it, an attempt that was given up for dead could mix its chunks with those of its successor.
     """
     query = text(
         "SELECT 1 FROM sync_operations WHERE operation_id = :operation AND status = 'running'"
-        " AND (operation_metadata->>'staging_attempt')::int = :attempt FOR SHARE"
+        " AND operation_metadata->>'staging_attempt' = :attempt FOR SHARE"
     )
     found = await connection.execute(query, {"operation": str(operation_id), "attempt": attempt})
     return found.first() is not None

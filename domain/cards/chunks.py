@@ -7,9 +7,8 @@ the export lacks shows inside the range of its chunk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -53,10 +52,13 @@ def index_order(rows: Keys) -> Ints:
     return np.lexsort((digits, shifted, rows["blueprint"]))
 
 
-def key_ranges(firsts: Sequence[Bound]) -> list[KeyRange]:
-    """Ranges that cover every possible key, cut at the first key of each chunk but the first."""
-    cuts: list[Bound | None] = [None, *firsts[1:], None]
-    return [KeyRange(low, high) for low, high in pairwise(cuts)]
+def key_ranges(cuts: Iterable[Bound]) -> Iterator[KeyRange]:
+    """Ranges that cover every possible key, cut at `cuts`: the first key of each chunk but the first."""
+    low = None
+    for cut in cuts:
+        yield KeyRange(low, cut)
+        low = cut
+    yield KeyRange(low, None)
 
 
 def partition_bounds(sample: Ints, partitions: int) -> Ints:

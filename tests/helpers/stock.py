@@ -82,7 +82,7 @@ class Stock:
             staging.StagedChunk(
                 number, range_, keys[part], None, compress(b"[" + b",".join(raws[n] for n in part) + b"]")
             )
-            for number, (range_, part) in enumerate(zip(key_ranges(firsts), parts, strict=True))
+            for number, (range_, part) in enumerate(zip(key_ranges(firsts[1:]), parts, strict=True))
         ]
         manifest = {"chunk_count": len(staged), "product_count": len(raws), "checksum": "0", "complete": complete}
         async with self.database.begin() as connection:

@@ -65,7 +65,7 @@ async def test_a_range_reads_exactly_its_keys_in_byte_order(stock: Stock) -> Non
     chunks = [keys[start : start + 37] for start in range(0, len(keys), 37)]
     stamp = MergeStamp(stock.user_id, stock.user_id, BEGAN)
     async with stock.database.begin() as connection:
-        for range_, chunk in zip(key_ranges([Bound(*chunk[0]) for chunk in chunks]), chunks, strict=True):
+        for range_, chunk in zip(key_ranges([Bound(*chunk[0]) for chunk in chunks[1:]]), chunks, strict=True):
             found = await stock_rows.in_range(connection, stamp, range_)
             assert sorted(zip(found.blueprint.tolist(), found.product.tolist(), strict=True)) == sorted(chunk)
         everything = await stock_rows.in_range(connection, stamp, KeyRange(None, None))

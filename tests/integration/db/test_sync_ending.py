@@ -223,34 +223,34 @@ async def test_a_chunk_of_an_operation_that_was_closed_from_outside_is_refused(s
 async def test_the_fence_lets_only_the_newest_attempt_of_an_open_operation_pass(stock: Stock) -> None:
     operation_id, _ = await stock.stage([product(1)])
     async with stock.database.begin() as connection:
-        assert not await staging.fence(connection, operation_id, 1)
-        await lifecycle.note(connection, operation_id, {"staging_attempt": 2})
-        assert not await staging.fence(connection, operation_id, 1)
-        assert await staging.fence(connection, operation_id, 2)
-        assert not await staging.fence(connection, uuid4(), 2)
+        assert not await staging.fence(connection, operation_id, "full-1")
+        await lifecycle.note(connection, operation_id, {"staging_attempt": "full-2"})
+        assert not await staging.fence(connection, operation_id, "full-1")
+        assert await staging.fence(connection, operation_id, "full-2")
+        assert not await staging.fence(connection, uuid4(), "full-2")
     await stock.abort(operation_id)
     async with stock.database.begin() as connection:
-        assert not await staging.fence(connection, operation_id, 2)
+        assert not await staging.fence(connection, operation_id, "full-2")
 
 
 async def test_a_takeover_waits_for_the_writes_of_the_attempt_before(stock: Stock) -> None:
     operation_id, _ = await stock.stage([product(1)])
     async with stock.database.begin() as connection:
-        await lifecycle.note(connection, operation_id, {"staging_attempt": 1})
+        await lifecycle.note(connection, operation_id, {"staging_attempt": "full-1"})
 
     async def take_over() -> None:
         async with stock.database.begin() as connection:
             await lifecycle.operation(connection, operation_id, lock=True)
-            await lifecycle.note(connection, operation_id, {"staging_attempt": 2})
+            await lifecycle.note(connection, operation_id, {"staging_attempt": "full-2"})
 
     async with stock.database.begin() as writing:
-        assert await staging.fence(writing, operation_id, 1)
+        assert await staging.fence(writing, operation_id, "full-1")
         successor = asyncio.create_task(take_over())
         done, _ = await asyncio.wait({successor}, timeout=0.3)
         assert not done
     await successor
     async with stock.database.begin() as connection:
-        assert not await staging.fence(connection, operation_id, 1)
+        assert not await staging.fence(connection, operation_id, "full-1")
 
 
 async def test_a_chunk_is_staged_once(stock: Stock) -> None:

@@ -55,7 +55,7 @@ def test_ranges_cover_every_key_exactly_once_and_each_holds_its_chunk(
 ) -> None:
     ordered = sorted(keys, key=as_text)
     chunks = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-    ranges = key_ranges([Bound(*chunk[0]) for chunk in chunks])
+    ranges = list(key_ranges([Bound(*chunk[0]) for chunk in chunks[1:]]))
     for number, chunk in enumerate(chunks):
         assert all(inside(ranges[number], as_text(key)) for key in chunk)
     for key in [*ordered, *others]:
@@ -63,7 +63,7 @@ def test_ranges_cover_every_key_exactly_once_and_each_holds_its_chunk(
 
 
 def test_one_chunk_is_everything() -> None:
-    assert key_ranges([Bound(5, 5)]) == [KeyRange(None, None)]
+    assert list(key_ranges([])) == [KeyRange(None, None)]
 
 
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(0, 10))
