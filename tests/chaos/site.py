@@ -102,7 +102,7 @@ class Site:
 
     def leaks(self) -> list[str]:
         """Law L7: files of logs and of Temporal's histories that hold a secret."""
-        files = [*self.stack.run_dir.glob("*.log"), *(self.stack.data_dir / "temporal").iterdir()]
+        files = [*self.stack.run_dir.glob("*.log"), self.stack.data_dir / "temporal" / "temporal.db"]
         return [path.name for path in files if _holds(path, self.secrets)]
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from tests.chaos.play import PRODUCTS, Play
@@ -15,11 +14,9 @@ from tests.chaos.site import Site
 async def test_laws_hold(site: Site, report: Report, seed: int) -> None:
     story = scenario(seed)
     shop = await site.shop(PRODUCTS, seed)
+    violations = ["not played to its end"]
     try:
         violations = await Play(site, shop, report).run(story)
-    except (AssertionError, ExceptionGroup, httpx.HTTPError) as error:
-        violations = [f"not played to its end: {error!r}"]
-        raise
     finally:
         await shop.clear_faults()
         await shop.close()

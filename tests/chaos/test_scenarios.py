@@ -7,12 +7,12 @@ import pytest
 from devstack.simulators.cardtrader.faults import FaultSpec
 from tests.chaos.scenarios import TARGETS, Round, Upset, scenario
 
-_MANY = [scenario(seed) for seed in range(300)]
+_MANY = [scenario(seed) for seed in range(1, 301)]
 _ROUNDS = [round_ for story in _MANY for round_ in story.rounds]
 
 
 def test_a_seed_always_tells_the_same_story() -> None:
-    assert [scenario(seed) for seed in range(300)] == _MANY
+    assert [scenario(seed) for seed in range(1, 301)] == _MANY
     assert len({story.rounds for story in _MANY}) == len(_MANY)
 
 
