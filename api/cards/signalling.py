@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 class AccountSignals:
     """`notify` as often as you like."""
 
-    def __init__(self, poke: Poke, *, pause: float = 0.1) -> None:
+    def __init__(self, poke: Poke, *, pause: float = 0.25) -> None:
         self._poke, self._pause = poke, pause
         self._waiting: dict[UUID, None] = {}
         self._wake = asyncio.Event()

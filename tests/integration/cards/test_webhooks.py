@@ -163,7 +163,9 @@ async def test_a_burst_of_webhooks_makes_few_signals(shop: Shop, temporal_client
     await equal(shop)
     history = await temporal_client.get_workflow_handle(account_id(shop.user_id)).fetch_history()
     signals = [event for event in history.events if event.HasField("workflow_execution_signaled_event_attributes")]
-    assert 1 <= len(signals) <= 40
+    # About four a second while webhooks arrive, however many they are.
+    seconds = (signals[-1].event_time.ToMicroseconds() - signals[0].event_time.ToMicroseconds()) / 1e6
+    assert 1 <= len(signals) <= min(5 + 5 * seconds, len(products) * 7 / 2)
     sold = {str(product) for product, _ in products}
     assert not [product for product in sold if f'"{product}"' in json.dumps(history.to_json_dict())]
 
