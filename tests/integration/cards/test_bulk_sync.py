@@ -107,6 +107,8 @@ async def test_operator_reads_the_workflow_like_a_report(open_shop: OpenShop, te
     task = await shop.start()
     await shop.ended(task)
     handle = temporal_client.get_workflow_handle(bulk_sync_id(shop.user_id))
+    # The operation's row is closed a moment before the workflow is.
+    await handle.result()
     description = await handle.describe()
     attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
     assert (attributes["UserId"], attributes["Context"]) == (str(shop.user_id), "cards")
