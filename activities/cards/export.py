@@ -28,7 +28,7 @@ from activities.cards.errors import (
 )
 from activities.cards.leftovers import Leftovers
 from activities.cards.spool import ExportSpool
-from activities.cards.staging_area import Download, StagingArea, Workspace
+from activities.cards.staging_area import Download, StagingArea, Workspace, began_at
 from activities.support import Beat, beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
 from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
@@ -118,8 +118,10 @@ class ExportStaging:
         return None
 
     async def _give_up_after(self, attempt: Attempt, counted: str, final: type[Exception], cause: Exception) -> None:
-        """Forget this download; after the third failure of its kind, say that it is final."""
-        await asyncio.to_thread(attempt.workspace.clear)
+        """After the third failure of its kind, say that it is final."""
+        # What was read is bad; what broke off while it came is not there, and the rest serves the next attempt.
+        if isinstance(cause, ExportRejected):
+            await asyncio.to_thread(attempt.workspace.clear)
         async with self._database.begin() as connection:
             operation_id = attempt.request.operation_id
             current = await lifecycle.operation(connection, operation_id, lock=True)
@@ -138,10 +140,10 @@ class ExportStaging:
         """The complete download, from an earlier attempt on this machine or anew."""
         if earlier := await asyncio.to_thread(attempt.workspace.published):
             return earlier
-        folder = await asyncio.to_thread(attempt.workspace.begin, "download")
+        folder = await asyncio.to_thread(attempt.workspace.resume)
         client = self._cardtrader.for_token(await self._token(attempt.request.user_id))
         async with self._database.begin() as connection:
-            began = await lifecycle.now(connection)
+            began = await asyncio.to_thread(began_at, folder, await lifecycle.now(connection))
         download = await self._fetch(client, attempt, folder, began)
         return await asyncio.to_thread(attempt.workspace.publish, folder, download)
 
@@ -225,6 +227,10 @@ class ExportStaging:
 
 
 async def _fetch_one(client: CardTraderClient, attempt: Attempt, scope: Scope, path: Path) -> None:
+    """Download a part, unless an earlier attempt has: files appear when they are complete."""
+    if await asyncio.to_thread(path.exists):
+        return
+
     def progress(received: int) -> None:
         attempt.beat.done = received
 

@@ -3,8 +3,9 @@
     {root}/{operation}-{strategy}/download/     a complete download, published by one rename
                                  /attempt-{n}/  what attempt n downloads and sorts
 
-An attempt that was given up for dead may live on beside its successor. So each works in a folder of its own, and
-nobody reads what another has not published. Blocking: call it from a thread.
+An attempt that was given up for dead may live on beside its successor. So each works in a folder of its own,
+nobody reads what another is still writing, and a successor takes finished files away together with their folder.
+Blocking: call it from a thread.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uuid import UUID
 import msgspec
 
 _MARKER = "download.json"
+_BEGAN = "began"
 _UUID_LENGTH = 36
 
 
@@ -47,6 +49,23 @@ class Workspace:
         folder = self.directory / f"attempt-{self.attempt}" / purpose
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        return folder
+
+    def resume(self) -> Path:
+        """The folder to download into, with the files that an earlier attempt has completed.
+
+        They are taken from it: if it lives on, it fails at its next file.
+        """
+        folder = self.directory / f"attempt-{self.attempt}" / "download"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            for earlier in self.directory.glob("attempt-*/download"):
+                earlier.rename(folder)
+                break
+        folder.mkdir(exist_ok=True)
+        for unfinished in folder.glob("*.part"):
+            # Not written over: the earlier attempt may still hold it open.
+            unfinished.unlink()
         return folder
 
     def published(self) -> Download | None:
@@ -93,6 +112,18 @@ class StagingArea:
         for path in self.root.iterdir():
             if _operation(path) in operation_ids:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def began_at(folder: Path, now: datetime) -> datetime:
+    """When the oldest part of a download was asked for: `now` for a new one. Kept in the folder."""
+    clock = folder / _BEGAN
+    try:
+        return datetime.fromisoformat(clock.read_text())
+    except FileNotFoundError:
+        unfinished = clock.with_suffix(".new")
+        unfinished.write_text(now.isoformat())
+        unfinished.replace(clock)
+        return now
 
 
 def _operation(path: Path) -> UUID | None:

@@ -20,6 +20,8 @@ from activities.cards.errors import OperationClosed
 from activities.cards.export import ExportStaging
 from activities.cards.leftovers import Leftovers
 from activities.cards.staging_area import StagingArea
+from clients.cardtrader import Expansion
+from clients.cardtrader.errors import ExportTruncated
 from db.cards import lifecycle, operations, sellers, staging
 from db.cards.tables import export_chunks
 from db.session import Database
@@ -44,10 +46,34 @@ class FakeExports:
         await asyncio.to_thread(path.write_text, json.dumps(products))
 
 
+class FlakyExpansions:
+    """CardTrader with five expansions that fails after so many answers, and remembers what was asked."""
+
+    def __init__(self, *answers: int) -> None:
+        self._answers = list(answers)
+        self.asked: list[object] = []
+
+    def for_token(self, token: str) -> FlakyExpansions:
+        return self
+
+    async def expansions_export(self) -> list[Expansion]:
+        return [Expansion(number) for number in range(1, 6)]
+
+    async def download_export(self, path: Path, *, expansion_id: object, on_progress: Callable[[int], None]) -> None:
+        if self._answers[0] == 0:
+            self._answers.pop(0)
+            raise ExportTruncated
+        self._answers[0] -= 1
+        self.asked.append(expansion_id)
+        number = 6 if expansion_id == "null" else int(str(expansion_id))
+        product = {"id": number, "blueprint_id": number, "quantity": 1}
+        await asyncio.to_thread(path.write_text, json.dumps([product]))
+
+
 class Machine:
     """A worker's disk and its activities."""
 
-    def __init__(self, database: Database, vault: Vault, root: Path, exports: FakeExports, chunk_size: int = 10):
+    def __init__(self, database: Database, vault: Vault, root: Path, exports: object, chunk_size: int = 10):
         self.area = StagingArea(root)
         self._staging = ExportStaging(
             database,
@@ -163,6 +189,19 @@ async def test_a_repeat_on_the_same_machine_goes_on_without_a_download(
     assert 0 < len(before) < 20
     assert (await machine.stage(request_, 2)).chunk_count == 20
     assert not machine.area.operations()
+
+
+async def test_an_export_by_expansion_goes_on_where_it_broke_off(
+    database: Database, vault: Vault, request_: StageExport, tmp_path: Path
+) -> None:
+    exports = FlakyExpansions(2, 3, 99)
+    machine = Machine(database, vault, tmp_path, exports)
+    by_expansion = request_.model_copy(update={"strategy": "by_expansion"})
+    for attempt in (1, 2):
+        with pytest.raises(ExportTruncated):
+            await machine.stage(by_expansion, attempt)
+    assert (await machine.stage(by_expansion, 3)).product_count == 6
+    assert exports.asked == [1, 2, 3, 4, 5, "null"]
 
 
 async def test_folders_of_ended_syncs_are_swept_and_those_of_running_ones_kept(

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from activities.cards.staging_area import Download, StagingArea, Workspace
+import pytest
+
+from activities.cards.staging_area import Download, StagingArea, Workspace, began_at
 
 _FIRST = Download(datetime(2026, 1, 1, tzinfo=UTC), complete=True, files=["export.json"])
 _SECOND = Download(datetime(2026, 1, 2, tzinfo=UTC), complete=True, files=["export.json"])
@@ -58,3 +60,20 @@ def test_only_folders_of_the_named_operations_are_forgotten(tmp_path: Path) -> N
 
 def test_an_area_that_was_never_used_is_empty(tmp_path: Path) -> None:
     assert StagingArea(tmp_path / "none").operations() == set()
+
+
+def test_a_later_attempt_takes_over_what_an_earlier_one_has_downloaded(tmp_path: Path) -> None:
+    zombie, successor = Workspace(tmp_path, 1), Workspace(tmp_path, 2)
+    (zombie.resume() / "export-1.json").touch()
+    (zombie.resume() / "export-2.json.part").touch()
+    folder = successor.resume()
+    assert [path.name for path in folder.iterdir()] == ["export-1.json"]
+    with pytest.raises(FileNotFoundError):
+        (tmp_path / "attempt-1" / "download" / "export-2.json").touch()
+
+
+def test_a_resumed_download_is_as_old_as_its_oldest_part(tmp_path: Path) -> None:
+    folder = Workspace(tmp_path, 1).resume()
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    assert began_at(folder, early) == early
+    assert began_at(Workspace(tmp_path, 2).resume(), late) == early
