@@ -15,7 +15,7 @@ from devstack.ports import free_port
 from devstack.process import ManagedProcess
 from devstack.service import RunningService, ServiceOptions, start_service
 from tests.chaos.scenarios import Strike, Target
-from tests.helpers.shop import Shop
+from tests.helpers.shop import FRESH, Shop
 
 SERVERS: Final[tuple[Service, ...]] = ("postgres", "temporal", "valkey")
 BLUEPRINTS: Final = 100
@@ -38,7 +38,7 @@ class Site:
         self.service = service
         self.secrets = {*_texts(service.keys.private_key), service.keys.fernet_key}
         self._processes = dict(service.processes)
-        self._control = httpx.Client(base_url=f"{service.simulator_url}/control", timeout=60)
+        self._control = httpx.Client(base_url=f"{service.simulator_url}/control", timeout=60, limits=FRESH)
 
     @classmethod
     def open(cls, stack: DevStack) -> Site:

@@ -17,6 +17,8 @@ from devstack.service import RunningService
 from tests.helpers.waiting import eventually
 
 API = "/api/v1/sync"
+# Servers close what was idle for 5 s, perhaps just when it is used again.
+FRESH = httpx.Limits(keepalive_expiry=2)
 Answer = dict[str, Any]
 
 
@@ -30,8 +32,8 @@ class Shop:
 
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.service.access_token(self.user_id)}"}
-        self.api = httpx.AsyncClient(base_url=f"{self.service.api_url}{API}", headers=headers, timeout=30)
-        self.site = httpx.AsyncClient(base_url=f"{self.service.simulator_url}/control", timeout=60)
+        self.api = httpx.AsyncClient(base_url=f"{self.service.api_url}{API}", headers=headers, timeout=30, limits=FRESH)
+        self.site = httpx.AsyncClient(base_url=f"{self.service.simulator_url}/control", timeout=60, limits=FRESH)
 
     async def close(self) -> None:
         """Close the connections."""
