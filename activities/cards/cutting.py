@@ -8,9 +8,9 @@ export, and the merge decides on it again.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, tee
 
 import numpy as np
 import xxhash
@@ -22,7 +22,7 @@ from clients.catalog import CatalogSnapshot
 from db.cards import stock
 from db.cards.staging import ChunkCounters, StagedChunk
 from db.session import Database
-from domain.cards.chunks import KeyRange, Mask, key_ranges
+from domain.cards.chunks import Bound, KeyRange, Mask, key_ranges
 from domain.cards.merge import plan_merge, wanted
 
 _ZSTD_LEVEL = 1
@@ -79,7 +79,13 @@ def _staged(chunk: NumberedChunk, mask: Mask | None) -> StagedChunk:
 
 def numbered(chunks: Iterator[SpooledChunk]) -> Iterator[NumberedChunk]:
     """Chunks with their ranges: each ends where the next one begins, so one is always held back."""
-    chunks, ahead = tee(chunks)
-    ranges = key_ranges(chunk.first for chunk in islice(ahead, 1, None))
-    for number, (chunk, range_) in enumerate(zip(chunks, ranges, strict=True)):
-        yield NumberedChunk(number, range_, chunk)
+    # Not itertools.tee: it keeps dozens of chunks, each megabytes.
+    held = deque([next(chunks)])
+
+    def cuts() -> Iterator[Bound]:
+        for chunk in chunks:
+            held.append(chunk)
+            yield chunk.first
+
+    for number, range_ in enumerate(key_ranges(cuts())):
+        yield NumberedChunk(number, range_, held.popleft())

@@ -22,11 +22,11 @@ from domain.cards.export_json import ArraySplitter, ExportRejected, Items
 from domain.cards.products import keys_of
 
 ROW = np.dtype([*KEY.descr, ("offset", "<i8"), ("length", "<i4"), ("source", "<i4")])
-_READ_BYTES = 4 * 2**20
+_READ_BYTES = 2**20
 _BLOCK_ROWS = 8_192
-_PARTITION_ROWS = 32_000
+_PARTITION_ROWS = 12_000
 # Two open files each.
-_MOST_PARTITIONS = 200
+_MOST_PARTITIONS = 400
 _SAMPLE_ROWS = 65_536
 
 
