@@ -1,15 +1,27 @@
-"""What a process sets up once about itself, before anything else."""
+"""What a worker process sets up once about itself: its memory, its signals, its connection to Temporal."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import signal
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Final
+
+import structlog
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from settings import Settings
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _LARGE_BYTES: Final = 128 * 1024
+_CONNECT_TRIES: Final = 30
+_log = structlog.get_logger(__name__)
 
 
 def return_large_buffers() -> bool:
@@ -23,3 +35,39 @@ def return_large_buffers() -> bool:
         return False
     options = ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, _LARGE_BYTES))
     return all(mallopt(option, value) == 1 for option, value in options)
+
+
+def stop_event() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; to be called in a running loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def connect_temporal(
+    settings: Settings, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+) -> Client:
+    """A connected client; waits for a server that is still starting, then raises its last error."""
+    tries = 0
+    while True:
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                data_converter=pydantic_data_converter,
+                runtime=_runtime(settings),
+            )
+        except RuntimeError:
+            tries += 1
+            if tries == _CONNECT_TRIES:
+                raise
+            _log.warning("worker.temporal_unreachable", attempt=tries)
+            await sleep(1.0)
+
+
+def _runtime(settings: Settings) -> Runtime | None:
+    if not settings.worker_metrics_bind:
+        return None
+    prometheus = PrometheusConfig(bind_address=settings.worker_metrics_bind, durations_as_seconds=True)
+    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, metric_prefix="brx_sync_"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,8 +14,6 @@ import structlog
 import uvloop
 from redis.asyncio import Redis
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from activities.cards.chunks import ChunkMerge
@@ -24,7 +21,7 @@ from activities.cards.events import AccountEvents
 from activities.cards.export import ExportStaging
 from activities.cards.leftovers import Leftovers
 from activities.cards.operations import SyncOperations
-from activities.cards.relay import EventRelay
+from activities.cards.relay import relaying
 from activities.cards.reread import ContestedReread
 from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
@@ -33,7 +30,7 @@ from clients.catalog import Catalog, catalog_engine
 from db.session import Database
 from db.vault import Vault
 from observability import configure_logging
-from process import return_large_buffers
+from process import connect_temporal, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
 from workflows.cards.account import AccountWorkflow
@@ -43,7 +40,6 @@ from workflows.cards.poking import poke_account
 from workflows.task_queues import TaskQueue
 
 WORKFLOWS = (AccountWorkflow, BulkSyncWorkflow)
-_CONNECT_TRIES = 30
 _log = structlog.get_logger(__name__)
 
 Activities = list[Callable[..., Any]]
@@ -98,31 +94,6 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         }
 
 
-async def connect(settings: Settings, *, sleep: Callable[[float], Any] = asyncio.sleep) -> Client:
-    """A connected client; waits for a Temporal server that is still starting. Raises the last error."""
-    for attempt in range(1, _CONNECT_TRIES + 1):
-        try:
-            return await Client.connect(
-                settings.temporal_address,
-                namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
-                runtime=_runtime(settings),
-            )
-        except RuntimeError:
-            if attempt == _CONNECT_TRIES:
-                raise
-            _log.warning("worker.temporal_unreachable", attempt=attempt)
-            await sleep(1.0)
-    raise AssertionError("unreachable")
-
-
-def _runtime(settings: Settings) -> Runtime | None:
-    if not settings.worker_metrics_bind:
-        return None
-    prometheus = PrometheusConfig(bind_address=settings.worker_metrics_bind, durations_as_seconds=True)
-    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, metric_prefix="brx_sync_"))
-
-
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
     """The worker of one queue; workflow tasks run on the high-priority queue, away from heavy chunks."""
     slots = {
@@ -141,23 +112,13 @@ def build_worker(client: Client, queue: TaskQueue, activities: Activities, setti
     )
 
 
-@asynccontextmanager
-async def relaying(settings: Settings, client: Client) -> AsyncIterator[None]:
-    """Repeat lost pokes while the block runs, on a connection of its own."""
-    database = Database.connect(settings.database_url, pool_size=1, max_overflow=0)
-    try:
-        async with EventRelay(database, partial(poke_account, client, timeout=timedelta(seconds=5))).running():
-            yield
-    finally:
-        await database.close()
-
-
 async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
     """Serve `queues` until `stop`, then let running activities finish within the grace period."""
-    client = await connect(settings)
+    client = await connect_temporal(settings)
     async with build_activities(settings) as activities, AsyncExitStack() as workers:
         if task_queues.HIGH_PRIORITY in queues:
-            await workers.enter_async_context(relaying(settings, client))
+            poke = partial(poke_account, client, timeout=timedelta(seconds=5))
+            await workers.enter_async_context(relaying(settings.database_url, poke))
         for queue in queues:
             await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
         _log.info("worker.started", queues=list(queues))
@@ -172,10 +133,7 @@ def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:
     configure_logging(settings.log_level, settings.log_format)
 
     async def until_signalled() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(settings, queues, stop)
+        await run(settings, queues, stop_event())
 
     uvloop.run(until_signalled())
 

@@ -68,3 +68,14 @@ class EventRelay:
         except (RPCError, RuntimeError):
             return False
         return True
+
+
+@asynccontextmanager
+async def relaying(database_url: str, poke: Poke) -> AsyncIterator[None]:
+    """Relay while the block runs, on a connection of its own."""
+    database = Database.connect(database_url, pool_size=1, max_overflow=0)
+    try:
+        async with EventRelay(database, poke).running():
+            yield
+    finally:
+        await database.close()
