@@ -47,7 +47,7 @@ def report(pytestconfig: pytest.Config) -> Report:
     return pytestconfig.stash.setdefault(_REPORT, Report())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Durable servers at fixed addresses, with everything of ours on them."""
     data_dir = tmp_path_factory.mktemp("chaos")
