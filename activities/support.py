@@ -1,12 +1,13 @@
-"""What every activity shares: heartbeats that keep beating, and waits translated for Temporal."""
+"""What every activity shares: heartbeats that keep beating, waits translated for Temporal, work done ahead."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -14,6 +15,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from clients.errors import Postponed
 
 BEAT_SECONDS = 3.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -56,3 +59,16 @@ def postponing() -> Iterator[None]:
             next_retry_delay=timedelta(seconds=error.retry_after),
             category=ApplicationErrorCategory.BENIGN,
         ) from None
+
+
+async def ahead(take: Callable[[], list[T]]) -> AsyncIterator[list[T]]:
+    """Batches from a thread until one is empty; the next is made while the caller works on the last."""
+    upcoming = asyncio.create_task(asyncio.to_thread(take))
+    try:
+        while batch := await upcoming:
+            upcoming = asyncio.create_task(asyncio.to_thread(take))
+            yield batch
+    finally:
+        # The thread itself cannot be stopped: it ends with its batch, which nobody takes.
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)

@@ -8,12 +8,11 @@ constant in the size of the export.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 from uuid import UUID
 
 from temporalio import activity
@@ -29,7 +28,7 @@ from activities.cards.errors import (
 from activities.cards.leftovers import Leftovers
 from activities.cards.spool import ExportSpool
 from activities.cards.staging_area import Download, StagingArea, Workspace, began_at
-from activities.support import Beat, beating, postponing
+from activities.support import Beat, ahead, beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
 from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
 from clients.catalog import Catalog
@@ -42,8 +41,6 @@ from workflows.cards.contracts import Manifest, StageExport
 
 _MOST_TRIES = 3
 _CHUNKS_PER_WRITE = 4
-
-T = TypeVar("T")
 
 Scope = int | Literal["null"] | None
 """Expansion to export; "null" are the products without one, None is everything."""
@@ -172,7 +169,7 @@ class ExportStaging:
         present = await self._present(attempt, download)
         cutter = await self._cutter(attempt, download)
         chunks = numbered(spool.chunks(self._chunk_size, sparse=cutter.sparse))
-        async for batch in _ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
+        async for batch in ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
             attempt.beat.done = batch[-1].number + 1
             cut = [await cutter.cut(chunk) for chunk in batch]
             await self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
@@ -254,16 +251,3 @@ def _spool(attempt: Attempt, download: Download) -> ExportSpool:
     for name in download.files:
         spool.read(attempt.workspace.downloaded / name, progress)
     return spool
-
-
-async def _ahead(take: Callable[[], list[T]]) -> AsyncIterator[list[T]]:
-    """Batches from a thread until one is empty; the next is made while the caller works on the last."""
-    upcoming = asyncio.create_task(asyncio.to_thread(take))
-    try:
-        while batch := await upcoming:
-            upcoming = asyncio.create_task(asyncio.to_thread(take))
-            yield batch
-    finally:
-        # The thread itself cannot be stopped: it ends with its batch, which nobody takes.
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)
