@@ -58,7 +58,7 @@ def claims(user_id: UUID, **changes: Any) -> dict[str, Any]:
         "sub": str(user_id),
         "type": "access",
         "mfa_verified": True,
-        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        "exp": datetime.now(UTC) + timedelta(hours=2),
     }
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
@@ -75,7 +75,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def forged(user_id: UUID, algorithm: str) -> str:
     """A token of another algorithm; "HS256" is signed with our public key as if it were a shared secret."""
-    body = {**claims(user_id), "exp": int((datetime.now(UTC) + timedelta(minutes=5)).timestamp())}
+    body = {**claims(user_id), "exp": int((datetime.now(UTC) + timedelta(hours=2)).timestamp())}
     parts = [{"alg": algorithm, "typ": "JWT"}, body]
     signed = ".".join(_base64url(json.dumps(part).encode()) for part in parts)
     mac = hmac.new(public_pem().encode(), signed.encode(), hashlib.sha256).digest()
