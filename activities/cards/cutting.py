@@ -55,6 +55,7 @@ class ChunkCutter:
 
     async def cut(self, chunk: NumberedChunk) -> StagedChunk:
         """Compare, if there is a stock to compare with, and compress what is needed. Raises database errors."""
+        # Before the first await: chunks cut at the same time still count in their order.
         self.count += 1
         self._hash.update(chunk.rows.keys.tobytes())
         if not self.sparse:

@@ -40,7 +40,7 @@ from domain.cards.export_json import ExportRejected
 from workflows.cards.contracts import Manifest, StageExport
 
 _MOST_TRIES = 3
-_CHUNKS_PER_WRITE = 4
+_CHUNKS_PER_WRITE = 3
 
 Scope = int | Literal["null"] | None
 """Expansion to export; "null" are the products without one, None is everything."""
@@ -171,7 +171,7 @@ class ExportStaging:
         chunks = numbered(spool.chunks(self._chunk_size, sparse=cutter.sparse))
         async for batch in ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
             attempt.beat.done = batch[-1].number + 1
-            cut = [await cutter.cut(chunk) for chunk in batch]
+            cut = await asyncio.gather(*(cutter.cut(chunk) for chunk in batch))
             await self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
         manifest = Manifest(
             chunk_count=cutter.count, product_count=spool.count, checksum=cutter.checksum, complete=download.complete

@@ -12,6 +12,7 @@ from clients.catalog import CatalogSnapshot
 from db import failed_records
 from db.cards import stock
 from db.cards.staging import ChunkCounters
+from db.cards.stock_copy import stock_copy
 from domain.cards.chunks import Ints, KeyRange, Keys, Mask
 from domain.cards.mapping import BlueprintMapping, MappingStatus
 from domain.cards.merge import MergePlan, content_hash, plan_merge, without_unstaged
@@ -105,14 +106,18 @@ async def _write(
     places = incoming.places(np.concatenate([plan.new, plan.changed]))
     products = read_products(await incoming.json(), places)
     letters = [_letter(bad) for bad in products if isinstance(bad, BadProduct)]
-    await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
-    new = list(_mapped(plan.new, products[: len(plan.new)], columns))
-    if new:
-        await stock.insert(connection, stamp, new)
+    created = len(plan.new) - sum(isinstance(product, BadProduct) for product in products[: len(plan.new)])
+    new = _mapped(plan.new, products[: len(plan.new)], columns)
+    stream = stock_copy(stamp.user_id, stamp.operation_id, stamp.began, new)
     changed = _changed_rows(plan, products[len(plan.new) :], columns)
+    # The database takes its time: the products, many times the size of their rows, need not wait for it.
+    del products, new
+    await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
+    if created:
+        await stock.insert(connection, stream)
     written = await stock.update(connection, stamp, changed) if changed else set()
     moved = [row[0] for item_id, row in changed.items() if item_id not in written]
-    return _Written(len(new), len(written), len(letters), moved)
+    return _Written(created, len(written), len(letters), moved)
 
 
 def _mapped(

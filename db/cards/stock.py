@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -13,11 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.stock_copy import COLUMNS as COPY_COLUMNS
-from db.cards.stock_copy import stock_copy
 from domain.cards.chunks import KeyRange
 from domain.cards.merge import StockColumns
-from domain.cards.products import Product
-from domain.cards.rows import COLUMNS, Mapping, StockRow
+from domain.cards.rows import COLUMNS, StockRow
 
 _LOW, _HIGH = -(2**31), 2**31 - 1
 
@@ -93,11 +90,13 @@ async def in_range(connection: AsyncConnection, stamp: MergeStamp, range_: KeyRa
     return StockColumns(*(np.array(column or (), dtype=np.int64) for column in row.one()))
 
 
-async def insert(connection: AsyncConnection, stamp: MergeStamp, rows: Iterable[tuple[Product, Mapping, int]]) -> None:
-    """COPY new rows. A row that came into being meanwhile fails the transaction, whose repeat then sees it."""
+async def insert(connection: AsyncConnection, stream: bytes) -> None:
+    """COPY new rows, encoded by `stock_copy`.
+
+    A row that came into being meanwhile fails the transaction, whose repeat then sees it.
+    """
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None  # noqa: S101  (an open connection has one; for the type checker)
-    stream = stock_copy(stamp.user_id, stamp.operation_id, stamp.began, rows)
     await driver.copy_to_table(
         "user_inventory_items", source=BytesIO(stream), columns=list(COPY_COLUMNS), format="binary"
     )

@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from db.cards import stock as stock_rows
 from db.cards.stock import MergeStamp
-from db.cards.stock_copy import COLUMNS
+from db.cards.stock_copy import COLUMNS, stock_copy
 from domain.cards.mapping import MappingStatus
 from domain.cards.products import Product
-from domain.cards.rows import stock_row
+from domain.cards.rows import Mapping, stock_row
 from tests.helpers.stock import BEGAN, Stock
 
 INT4, INT8 = 2**31 - 1, 2**63 - 1
@@ -30,6 +30,10 @@ PROPERTIES: list[dict[str, Any]] = [
     {"big": 10**40, "mtg_condition": " nm"},
     {"t": "x" * 70_000},
 ]
+
+
+def stream(stamp: MergeStamp, rows: list[tuple[Product, Mapping, int]]) -> bytes:
+    return stock_copy(stamp.user_id, stamp.operation_id, stamp.began, rows)
 
 
 def products() -> list[tuple[Product, tuple[int, int, int], int]]:
@@ -60,7 +64,7 @@ async def written(stock: Stock, began: object) -> dict[str, list[object]]:
 async def test_every_value_arrives(stock: Stock) -> None:
     stamp = MergeStamp(stock.user_id, uuid4(), BEGAN.replace(microsecond=123_456))
     async with stock.database.begin() as connection:
-        await stock_rows.insert(connection, stamp, products())
+        await stock_rows.insert(connection, stream(stamp, products()))
     rows = await stock.rows()
     assert len(rows) == len(TEXTS) ** 2
     for one, mapping, hash_ in products():
@@ -81,7 +85,7 @@ async def test_every_value_arrives(stock: Stock) -> None:
 async def test_times_before_and_after_postgresqls_epoch(stock: Stock, began: object) -> None:
     stamp = MergeStamp(stock.user_id, uuid4(), began)  # type: ignore[arg-type]  # parametrize loses the type
     async with stock.database.begin() as connection:
-        await stock_rows.insert(connection, stamp, products()[:1])
+        await stock_rows.insert(connection, stream(stamp, products()[:1]))
     assert (await stock.rows())["1"]["changed_at"] == began
 
 
@@ -89,7 +93,7 @@ async def test_copy_and_update_write_the_same(stock: Stock) -> None:
     """A row written anew and the same row overwritten cannot be told apart."""
     stamp = MergeStamp(stock.user_id, uuid4(), BEGAN)
     async with stock.database.begin() as connection:
-        await stock_rows.insert(connection, stamp, products())
+        await stock_rows.insert(connection, stream(stamp, products()))
     copied = await written(stock, BEGAN)
     ids = {key: row["id"] for key, row in (await stock.rows()).items()}
     blank = text(
@@ -106,7 +110,7 @@ async def test_copy_and_update_write_the_same(stock: Stock) -> None:
 
 async def test_no_rows_are_a_valid_stream(stock: Stock) -> None:
     async with stock.database.begin() as connection:
-        await stock_rows.insert(connection, MergeStamp(stock.user_id, uuid4(), BEGAN), [])
+        await stock_rows.insert(connection, stream(MergeStamp(stock.user_id, uuid4(), BEGAN), []))
     assert await stock.rows() == {}
 
 
