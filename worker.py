@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import structlog
 import uvloop
@@ -16,15 +16,11 @@ from redis.asyncio import Redis
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.cards.chunks import ChunkMerge
-from activities.cards.events import AccountEvents
-from activities.cards.export import ExportStaging
 from activities.cards.leftovers import Leftovers
-from activities.cards.operations import SyncOperations
 from activities.cards.relay import relaying
-from activities.cards.reread import ContestedReread
-from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
+from activities.cards.wiring import Resources, cards_activities
+from activities.support import Activities
 from clients.cardtrader import CardTrader, new_http_client
 from clients.catalog import Catalog, catalog_engine
 from db.session import Database
@@ -41,8 +37,6 @@ from workflows.task_queues import TaskQueue
 
 WORKFLOWS = (AccountWorkflow, BulkSyncWorkflow)
 _log = structlog.get_logger(__name__)
-
-Activities = list[Callable[..., Any]]
 
 
 @asynccontextmanager
@@ -70,28 +64,9 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         )
         catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
         plan = SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run)
-        operations = SyncOperations(database, plan)
-        area = StagingArea(settings.staging_dir)
-        await Leftovers(database, area).sweep_at_start()
-        staging = ExportStaging(database, vault, cardtrader, catalog, area=area, chunk_size=settings.bulk_chunk_size)
-        chunks = ChunkMerge(database, catalog)
-        reader = BlueprintReader(database, vault, cardtrader, catalog)
-        reread, events = ContestedReread(database, reader), AccountEvents(database, reader)
-        yield {
-            task_queues.HIGH_PRIORITY: [
-                events.take_events,
-                events.reread_events,
-                events.settle_events,
-                events.suspend_account,
-            ],
-            task_queues.BULK_SYNC: [staging.stage_export, chunks.apply_chunk, reread.reread_contested],
-            task_queues.DEFAULT: [
-                operations.begin_sync,
-                operations.finish_sync,
-                operations.abort_sync,
-                chunks.lose_chunk,
-            ],
-        }
+        resources = Resources(database, vault, cardtrader, catalog, StagingArea(settings.staging_dir))
+        await Leftovers(database, resources.area).sweep_at_start()
+        yield cards_activities(resources, plan, chunk_size=settings.bulk_chunk_size)
 
 
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -17,6 +17,8 @@ from clients.errors import Postponed
 BEAT_SECONDS = 3.0
 
 T = TypeVar("T")
+Activities = list[Callable[..., Any]]
+"""What one task queue's worker runs."""
 
 
 @dataclass

@@ -28,6 +28,8 @@ class Seller:
     sync_status: SyncStatus
     last_sync_at: datetime | None
     last_error: str | None
+    highest_order_id: int
+    suspended_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

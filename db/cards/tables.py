@@ -5,9 +5,6 @@ One index per purpose: every secondary index on the stock is paid for once per p
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -28,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM, JSONB, UUID
 
+from db.cards.columns import created_at, one_of, owner
 from db.metadata import metadata
 
 SYNC_STATUSES = ("idle", "initial_sync", "active", "error")
@@ -41,24 +39,6 @@ sync_state_enum = ENUM(*SYNC_STATES, name="sync_state_enum", metadata=metadata)
 mapping_status_enum = ENUM(*MAPPING_STATUSES, name="mapping_status_enum", metadata=metadata)
 
 
-def _now() -> Column[datetime]:
-    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
-
-
-def _owner() -> Column[uuid.UUID]:
-    return Column(
-        "user_id",
-        UUID(as_uuid=True),
-        ForeignKey("user_sync_settings.user_id", ondelete="CASCADE"),
-        nullable=False,
-    )
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
 user_sync_settings = Table(
     "user_sync_settings",
     metadata,
@@ -70,7 +50,9 @@ user_sync_settings = Table(
     Column("sync_status", sync_status_enum, nullable=False, server_default="idle"),
     Column("last_sync_at", DateTime(timezone=True)),
     Column("last_error", Text),
-    _now(),
+    Column("highest_order_id", BigInteger, nullable=False, server_default="0", comment="the last order the sweep read"),
+    Column("suspended_at", DateTime(timezone=True), comment="by its owner: nothing is read or written remotely"),
+    created_at(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("webhook_id"),
     Index("idx_sync_settings_status", "sync_status"),
@@ -80,7 +62,7 @@ user_inventory_items = Table(
     "user_inventory_items",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
-    _owner(),
+    owner(),
     Column("blueprint_id", Integer, nullable=False),
     Column("quantity", Integer, nullable=False, server_default="0"),
     Column("price_cents", Integer, nullable=False),
@@ -91,7 +73,7 @@ user_inventory_items = Table(
     Column("user_data_field", Text),
     Column("graded", Boolean),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    _now(),
+    created_at(),
     Column("reserved_quantity", Integer, nullable=False, server_default="0"),
     Column("row_version", Integer, nullable=False, server_default="1"),
     Column("sync_state", sync_state_enum, nullable=False, server_default="synced"),
@@ -101,6 +83,7 @@ user_inventory_items = Table(
     Column("mapping_status", mapping_status_enum, nullable=False, server_default="missing"),
     Column("content_hash", BigInteger, comment="of the product as exported and of its mapping"),
     Column("stale_since", DateTime(timezone=True)),
+    Column("deleted_at", DateTime(timezone=True), comment="tombstone: hidden, until CardTrader has taken it off sale"),
     Column("last_seen_operation_id", UUID(as_uuid=True), comment="the bulk sync that last wrote the row"),
     CheckConstraint("quantity >= 0", name="quantity"),
     CheckConstraint("reserved_quantity >= 0", name="reserved_quantity"),
@@ -125,15 +108,15 @@ sync_operations = Table(
     "sync_operations",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
-    _owner(),
+    owner(),
     Column("operation_id", String(255), nullable=False, unique=True),
     Column("operation_type", String(50), nullable=False),
     Column("status", String(50), nullable=False),
     Column("operation_metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    _now(),
+    created_at(),
     Column("completed_at", DateTime(timezone=True)),
-    _one_of("operation_type", OPERATION_TYPES),
-    _one_of("status", OPERATION_STATUSES),
+    one_of("operation_type", OPERATION_TYPES),
+    one_of("status", OPERATION_STATUSES),
     Index("idx_sync_ops_user_created", "user_id", text("created_at DESC")),
     Index("idx_sync_ops_open", "user_id", postgresql_where=text("status IN ('pending', 'running')")),
 )
@@ -180,7 +163,7 @@ failed_records = Table(
     Column("reason", Text, nullable=False),
     Column("raw", LargeBinary, comment="the record as received"),
     Column("retries", Integer, nullable=False, server_default="0"),
-    _now(),
+    created_at(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("resolved_at", DateTime(timezone=True)),
     Column("resolved_by", String(255)),
@@ -202,7 +185,7 @@ webhook_inbox = Table(
     "webhook_inbox",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
-    _owner(),
+    owner(),
     Column("webhook_id", String(128), nullable=False, unique=True),
     Column("cause", String(50), nullable=False),
     Column("mode", String(20), nullable=False),
@@ -227,13 +210,13 @@ order_lines = Table(
     "order_lines",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
-    _owner(),
+    owner(),
     Column("order_id", BigInteger, nullable=False),
     Column("order_item_id", BigInteger, nullable=False),
     Column("product_id", BigInteger),
     Column("quantity", Integer, nullable=False),
     Column("decrement_applied", Boolean, nullable=False, server_default=text("false")),
-    _now(),
+    created_at(),
     Column("blueprint_id", Integer, nullable=False),
     UniqueConstraint("user_id", "order_id", "order_item_id", name="uq_order_lines_item"),
     Index("idx_order_lines_product", "user_id", "product_id"),

@@ -11,7 +11,9 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import db.cards.tables  # noqa: F401  (registers the tables)
+import db.cards.drift_tables
+import db.cards.intent_tables
+import db.cards.tables  # noqa: F401  (the three register the tables)
 from db.metadata import metadata
 
 

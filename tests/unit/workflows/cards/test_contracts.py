@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -13,19 +14,15 @@ from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, TimeoutType
 
-from activities.cards.chunks import ChunkMerge
-from activities.cards.events import AccountEvents
-from activities.cards.export import ExportStaging
-from activities.cards.operations import SyncOperations
-from activities.cards.reread import ContestedReread
+from activities.cards.wiring import Resources, cards_activities
 from workflows.cards import contracts, steps
-from workflows.cards.contracts import BulkSyncInput, ChunkLost, Counters, Message
+from workflows.cards.contracts import BulkSyncInput, ChunkLost, Counters, Message, SyncPlan
 from workflows.steps import Step, wire_type
 
 MODELS = [
     model
     for _, model in inspect.getmembers(contracts, inspect.isclass)
-    if issubclass(model, BaseModel) and model.__module__ == contracts.__name__ and model is not Message
+    if issubclass(model, BaseModel) and model is not Message
 ]
 STEPS = [step for step in vars(steps).values() if isinstance(step, Step)]
 MOST_BYTES = 256 * 2**10
@@ -110,22 +107,22 @@ def test_the_workflow_id_is_the_sellers() -> None:
 # --- steps
 
 
+QUEUES = cards_activities(Resources(Mock(), Mock(), Mock(), Mock(), Mock()), SyncPlan(), chunk_size=1)
 ACTIVITIES = {
-    definition.name: method
-    for owner in (AccountEvents, ChunkMerge, ExportStaging, SyncOperations, ContestedReread)
-    for _, method in inspect.getmembers(owner, inspect.isfunction)
-    if (definition := activity._Definition.from_callable(method)) is not None
+    activity._Definition.must_from_callable(method).name: (queue, method)
+    for queue, methods in QUEUES.items()
+    for method in methods
 }
 
 
-def test_steps_and_activities_bear_the_same_names() -> None:
-    assert {step.name for step in STEPS} == set(ACTIVITIES)
+def test_every_step_has_its_activity_on_its_queue_and_every_activity_its_step() -> None:
+    assert {step.name: step.queue for step in STEPS} == {name: queue for name, (queue, _) in ACTIVITIES.items()}
     assert len({step.name for step in STEPS}) == len(STEPS)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_step_takes_and_answers_what_its_activity_does(step: Step[Any, Any]) -> None:
-    definition = activity._Definition.must_from_callable(ACTIVITIES[step.name])
+    definition = activity._Definition.must_from_callable(ACTIVITIES[step.name][1])
     assert definition.arg_types is not None
     assert definition.arg_types[-1] is step.request
     assert definition.ret_type is step.answer

@@ -1,19 +1,15 @@
-"""Everything that crosses the wire in the `cards` context: ids, names and one bounded model per message.
-
-Data travels by reference: ids and counts only, never a product, a token or an upstream text.
-"""
+"""Wire models of the bulk sync."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from workflows.cards.contracts.message import Message
 
 BULK_SYNC_WORKFLOW: Final = "BulkSyncWorkflow"
-ACCOUNT_WORKFLOW: Final = "AccountWorkflow"
-EVENTS_PENDING: Final = "events_pending"
-MOST_EVENTS: Final = 200
 
 SyncMode = Literal["bulk_sync", "periodic_sync"]
 ExportStrategy = Literal["full", "by_expansion"]
@@ -23,17 +19,6 @@ Phase = Literal["queued", "starting", "downloading", "applying", "finishing", "d
 def bulk_sync_id(user_id: UUID) -> str:
     """The workflow id is the single flight: one bulk sync per seller."""
     return f"bulk-sync:{user_id}"
-
-
-def account_id(user_id: UUID) -> str:
-    """One entity workflow per seller."""
-    return f"account:{user_id}"
-
-
-class Message(BaseModel):
-    """A frozen wire model; fields are only ever added, always with a default."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class Counters(Message):
@@ -155,41 +140,3 @@ class LiveProgress(Message):
     chunk_count: int = Field(0, ge=0)
     chunks_done: int = Field(0, ge=0)
     totals: Counters = Counters()
-
-
-class AccountState(Message):
-    """The whole state of an account's workflow; what is pending waits in the webhook inbox.
-
-    `rounds` counts batches since the workflow came alive; every `rounds_per_run` of them it continues as new.
-    """
-
-    user_id: UUID
-    events_pending: bool = True
-    rounds: int = Field(0, ge=0)
-    rounds_per_run: int = Field(100, ge=1, le=500)
-    idle_seconds: int = Field(30, ge=1, le=3600)
-    pause_seconds: int = Field(60, ge=0, le=3600)
-
-
-class AccountRef(Message):
-    """Names one seller's account."""
-
-    user_id: UUID
-
-
-class EventBatch(AccountRef):
-    """Ids of inbox events that are worked on together."""
-
-    event_ids: list[Annotated[int, Field(ge=1)]] = Field([], max_length=MOST_EVENTS)
-
-
-class Settled(Message):
-    """How many events of a batch are processed."""
-
-    events: int = Field(0, ge=0)
-
-
-class SuspendAccount(AccountRef):
-    """Tell the seller why nothing more can be done until the account is linked again."""
-
-    code: str = Field(max_length=50)

@@ -1,0 +1,70 @@
+"""Everything that crosses the wire in the `cards` context: ids, names and one bounded model per message.
+
+Data travels by reference: ids and counts only, never a product, a token or an upstream text.
+"""
+
+from workflows.cards.contracts.account import (
+    ACCOUNT_WORKFLOW,
+    EVENTS_PENDING,
+    MOST_EVENTS,
+    AccountRef,
+    AccountState,
+    EventBatch,
+    Settled,
+    SuspendAccount,
+    account_id,
+)
+from workflows.cards.contracts.bulk import (
+    BULK_SYNC_WORKFLOW,
+    AbortSync,
+    ApplyChunk,
+    BulkSyncInput,
+    ChunkLost,
+    Counters,
+    ExportStrategy,
+    FanOut,
+    FinishSync,
+    LiveProgress,
+    Manifest,
+    OperationRef,
+    Phase,
+    Reread,
+    StageExport,
+    SyncMode,
+    SyncPlan,
+    SyncResult,
+    bulk_sync_id,
+)
+from workflows.cards.contracts.message import Message
+
+__all__ = [
+    "ACCOUNT_WORKFLOW",
+    "BULK_SYNC_WORKFLOW",
+    "EVENTS_PENDING",
+    "MOST_EVENTS",
+    "AbortSync",
+    "AccountRef",
+    "AccountState",
+    "ApplyChunk",
+    "BulkSyncInput",
+    "ChunkLost",
+    "Counters",
+    "EventBatch",
+    "ExportStrategy",
+    "FanOut",
+    "FinishSync",
+    "LiveProgress",
+    "Manifest",
+    "Message",
+    "OperationRef",
+    "Phase",
+    "Reread",
+    "Settled",
+    "StageExport",
+    "SuspendAccount",
+    "SyncMode",
+    "SyncPlan",
+    "SyncResult",
+    "account_id",
+    "bulk_sync_id",
+]
