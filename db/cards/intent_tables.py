@@ -27,7 +27,7 @@ from db.metadata import metadata
 
 CHANGE_ACTIONS = ("create", "update", "delete")
 CHANGE_STATES = ("waiting", "held", "sending", "accepted", "verified", "failed", "cancelled")
-PLAN_STATES = ("waiting", "approved", "cancelled")
+PLAN_STATES = ("waiting", "approved", "cancelled", "replaced")
 PURCHASE_STATES = ("reserved", "sending", "purchased", "refused")
 
 change_plans = Table(
@@ -41,7 +41,8 @@ change_plans = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("decided_by", String(255)),
     one_of("state", PLAN_STATES),
-    Index("idx_change_plans_waiting", "user_id", postgresql_where=text("state = 'waiting'")),
+    # One at a time: two takers of the same changes cannot both make one.
+    Index("uq_change_plans_waiting", "user_id", unique=True, postgresql_where=text("state = 'waiting'")),
 )
 
 item_changes = Table(
@@ -57,6 +58,8 @@ item_changes = Table(
     Column("product_id", BigInteger, comment="CardTrader's id; none yet for a new listing"),
     Column("wanted", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="fields with their new values"),
     Column("delta", Integer, nullable=False, server_default="0", comment="difference of quantity to the version seen"),
+    Column("quantity_seen", Integer, comment="copies there were to be before it; none for a new listing"),
+    Column("price_seen", Integer, comment="cents, before it; none for a new listing"),
     Column("marker", String(64), comment="written into user_data_field, so that a retry finds its own listing"),
     Column("plan_id", UUID(as_uuid=True), ForeignKey("change_plans.plan_id")),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -72,6 +75,7 @@ item_changes = Table(
     one_of("state", CHANGE_STATES),
     UniqueConstraint("marker"),
     Index("idx_item_changes_open", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
+    Index("idx_item_changes_recent", "user_id", "created_at"),
     Index("idx_item_changes_item", "item_id", postgresql_where=text("ended_at IS NULL")),
     Index("idx_item_changes_operation", "operation_id"),
 )

@@ -44,7 +44,7 @@ _UPDATE = text("""
         print_id = new.print_id, print_table = new.print_table,
         mapping_status = new.mapping_status::mapping_status_enum, content_hash = new.content_hash,
         last_seen_operation_id = :operation_id, stale_since = NULL, sync_state = 'synced', updated_at = now(),
-        row_version = item.row_version + 1
+        row_version = item.row_version + 1, raise_pending = NULL
     FROM unnest(cast(:item_ids AS bigint[]), cast(:blueprint_ids AS int[]), cast(:quantities AS int[]),
                 cast(:prices AS int[]), cast(:properties AS text[]), cast(:descriptions AS text[]),
                 cast(:user_data AS text[]), cast(:graded AS boolean[]), cast(:print_ids AS bigint[]),
@@ -154,7 +154,7 @@ async def missing_rows(
 _RETIRE = text("""
     UPDATE user_inventory_items
     SET quantity = 0, stale_since = :began, sync_state = 'synced', content_hash = NULL, changed_at = :began,
-        updated_at = now(), row_version = row_version + 1
+        updated_at = now(), row_version = row_version + 1, raise_pending = NULL
     WHERE id = ANY(cast(:ids AS bigint[])) AND sync_state IN ('synced', 'uncertain')
       AND reserved_quantity = 0 AND changed_at <= :began
 """)

@@ -83,6 +83,7 @@ user_inventory_items = Table(
     Column("mapping_status", mapping_status_enum, nullable=False, server_default="missing"),
     Column("content_hash", BigInteger, comment="of the product as exported and of its mapping"),
     Column("stale_since", DateTime(timezone=True)),
+    Column("raise_pending", Integer, comment="copies added here that a re-read has not shown yet; not for sale"),
     Column("deleted_at", DateTime(timezone=True), comment="tombstone: hidden, until CardTrader has taken it off sale"),
     Column("last_seen_operation_id", UUID(as_uuid=True), comment="the bulk sync that last wrote the row"),
     CheckConstraint("quantity >= 0", name="quantity"),

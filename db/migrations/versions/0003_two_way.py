@@ -22,17 +22,19 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_by", sa.String(length=255), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'approved', 'cancelled')", name=op.f("ck_change_plans_state")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'approved', 'cancelled', 'replaced')", name=op.f("ck_change_plans_state")
+        ),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user_sync_settings.user_id"], name=op.f("fk_change_plans_user_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("plan_id", name=op.f("pk_change_plans")),
     )
     op.create_index(
-        "idx_change_plans_waiting",
+        "uq_change_plans_waiting",
         "change_plans",
         ["user_id"],
-        unique=False,
+        unique=True,
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
@@ -90,6 +92,13 @@ def upgrade() -> None:
             comment="difference of quantity to the version seen",
         ),
         sa.Column(
+            "quantity_seen",
+            sa.Integer(),
+            nullable=True,
+            comment="copies there were to be before it; none for a new listing",
+        ),
+        sa.Column("price_seen", sa.Integer(), nullable=True, comment="cents, before it; none for a new listing"),
+        sa.Column(
             "marker",
             sa.String(length=64),
             nullable=True,
@@ -139,6 +148,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index("idx_item_changes_operation", "item_changes", ["operation_id"], unique=False)
+    op.create_index("idx_item_changes_recent", "item_changes", ["user_id", "created_at"], unique=False)
     op.create_table(
         "purchases",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -182,6 +192,15 @@ def upgrade() -> None:
     op.add_column(
         "user_inventory_items",
         sa.Column(
+            "raise_pending",
+            sa.Integer(),
+            nullable=True,
+            comment="copies added here that a re-read has not shown yet; not for sale",
+        ),
+    )
+    op.add_column(
+        "user_inventory_items",
+        sa.Column(
             "deleted_at",
             sa.DateTime(timezone=True),
             nullable=True,
@@ -213,13 +232,15 @@ def downgrade() -> None:
     op.drop_column("user_sync_settings", "suspended_at")
     op.drop_column("user_sync_settings", "highest_order_id")
     op.drop_column("user_inventory_items", "deleted_at")
+    op.drop_column("user_inventory_items", "raise_pending")
     op.drop_index("idx_purchases_open", table_name="purchases", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("purchases")
+    op.drop_index("idx_item_changes_recent", table_name="item_changes")
     op.drop_index("idx_item_changes_operation", table_name="item_changes")
     op.drop_index("idx_item_changes_open", table_name="item_changes", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("idx_item_changes_item", table_name="item_changes", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("item_changes")
     op.drop_index("uq_drift_items_field", table_name="drift_items")
     op.drop_table("drift_items")
-    op.drop_index("idx_change_plans_waiting", table_name="change_plans", postgresql_where=sa.text("state = 'waiting'"))
+    op.drop_index("uq_change_plans_waiting", table_name="change_plans", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_table("change_plans")
