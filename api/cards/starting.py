@@ -13,12 +13,12 @@ from fastapi import APIRouter, Query
 
 from api.cards.models import Accepted
 from api.cards.parameters import PREFIX
-from api.cards.state import is_disconnected, linked_seller
+from api.cards.state import linked_seller, require_connected
 from api.cards.syncs import AlreadyRunning, RunningSync
 from api.deps import OwnerDep, ServicesDep
 from api.errors import ApiError, SyncInProgress, SyncNotFound, TemporalUnavailable, documented
 from api.services import Services
-from db.cards import operations
+from db.cards import operations, sellers
 from db.cards.sellers import Seller
 from workflows.cards.contracts import BulkSyncInput
 
@@ -33,10 +33,7 @@ ForceQuery = Annotated[
 async def start(user_id: OwnerDep, services: ServicesDep, force: ForceQuery = False) -> Accepted:
     """Synchronise the seller's whole stock from CardTrader."""
     seller = await linked_seller(services, user_id)
-    if is_disconnected(services, seller):
-        raise SyncNotFound("The stored CardTrader token cannot be used. Link the account again.", user_id=str(user_id))
-    await _make_way(services, seller, force)
-    operation_id = await _start(services, seller, force)
+    operation_id = await start_sync(services, seller, force=force)
     message = "Bulk sync started (forced)" if force else "Bulk sync started"
     return Accepted(task_id=str(operation_id), user_id=user_id, message=message)
 
@@ -51,17 +48,39 @@ async def cancel(user_id: OwnerDep, services: ServicesDep) -> Accepted:
     return Accepted(task_id=running.operation_id or "", user_id=user_id, message="Cancellation requested")
 
 
+async def start_sync(services: Services, seller: Seller, *, force: bool = False) -> UUID:
+    """The operation of a new bulk sync. Raises `SyncNotFound`, `SyncInProgress`, `TemporalUnavailable`."""
+    require_connected(services, seller)
+    await _make_way(services, seller, force)
+    return await _start(services, seller, force)
+
+
 async def _make_way(services: Services, seller: Seller, force: bool) -> None:
     running = await services.syncs.running(seller.user_id)
     if running is None:
         return
-    if not force or not await services.syncs.stop(seller.user_id, running):
+    if force:
+        gone = await services.syncs.stop(seller.user_id, running)
+    else:
+        gone = await _is_over(services, seller, running) and await services.syncs.ended(seller.user_id, running)
+    if not gone:
         raise _in_progress(seller, running)
+
+
+async def _is_over(services: Services, seller: Seller, running: RunningSync) -> bool:
+    """Whether the seller was told that it ended: the workflow closes a moment after its operation."""
+    if running.operation_id is None:
+        return False
+    async with services.transaction() as connection:
+        operation = await operations.find(connection, seller.user_id, running.operation_id)
+    return operation is not None and not operation.is_open
 
 
 async def _start(services: Services, seller: Seller, force: bool) -> UUID:
     operation_id = services.new_id()
     async with services.transaction() as connection:
+        # Whoever disconnects afterwards sees the operation; whoever did before is seen here.
+        require_connected(services, await sellers.find(connection, seller.user_id, lock=True))
         metadata = {"mode": "bulk_sync", "force": force}
         await operations.register(connection, seller.user_id, operation_id, "bulk_sync", metadata)
     try:

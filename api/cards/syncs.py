@@ -97,8 +97,12 @@ class BulkSyncs:
                 raise
 
     async def stop(self, user_id: UUID, sync: RunningSync) -> bool:
-        """Cancel and wait, about ten seconds at most, for its end; False when it goes on."""
+        """Cancel it, and wait for its end as `ended` does."""
         await self.cancel(user_id, sync)
+        return await self.ended(user_id, sync)
+
+    async def ended(self, user_id: UUID, sync: RunningSync) -> bool:
+        """Wait, about ten seconds at most, for its end; False when it goes on."""
         for _ in range(self._close_polls):
             now = await self.running(user_id)
             if now is None or now.first_run_id != sync.first_run_id:

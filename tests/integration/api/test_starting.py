@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from api.cards.syncs import BulkSyncs
 from api.errors import TemporalUnavailable
 from api.main import create_app
 from tests.helpers.api import FakeSyncs, error_of, opening, serving, settings_for_tests
@@ -23,6 +24,7 @@ from workflows.cards.contracts import BulkSyncInput, bulk_sync_id
 from workflows.search_attributes import PROGRESS, SYNC_PHASE, USER_ID
 
 OPERATIONS = "SELECT operation_id, status, operation_metadata FROM sync_operations WHERE user_id = :user_id"
+_COMPLETE = "UPDATE sync_operations SET status = 'completed' WHERE user_id = :user_id RETURNING 1"
 
 
 @asynccontextmanager
@@ -72,6 +74,26 @@ async def test_of_a_hundred_concurrent_starts_one_is_accepted(seller: Seller) ->
 async def test_an_active_account_may_sync_again(seller: Seller) -> None:
     await seller.update_settings("sync_status = 'active'")
     assert (await seller.post("/start/{user}")).status_code == 202
+
+
+async def test_a_sync_that_was_told_to_have_ended_is_no_obstacle(seller: Seller, temporal_client: Client) -> None:
+    """Its workflow closes a moment after its operation."""
+
+    async def close(_: float) -> None:
+        await temporal_client.get_workflow_handle(bulk_sync_id(seller.user_id)).terminate()
+
+    services = replace(seller.services, syncs=BulkSyncs(temporal_client, sleep=close))
+    async with serving(create_app(settings_for_tests(), opening(services))) as http:
+        here = replace(seller, http=http)
+        await here.post("/start/{user}")
+        await here.rows(_COMPLETE)
+        assert (await here.post("/start/{user}")).status_code == 202
+
+
+async def test_a_sync_whose_workflow_never_closes_stays_an_obstacle(seller: Seller) -> None:
+    first = (await seller.post("/start/{user}")).json()["task_id"]
+    await seller.rows(_COMPLETE)
+    assert error_of(await seller.post("/start/{user}"), 409)["context"]["task_id"] == first
 
 
 async def test_an_unlinked_account_has_nothing_to_sync(seller: Seller) -> None:
