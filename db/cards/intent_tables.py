@@ -28,7 +28,7 @@ from db.metadata import metadata
 CHANGE_ACTIONS = ("create", "update", "delete")
 CHANGE_STATES = ("waiting", "held", "sending", "accepted", "verified", "failed", "cancelled")
 PLAN_STATES = ("waiting", "approved", "cancelled", "replaced")
-PURCHASE_STATES = ("reserved", "sending", "purchased", "refused")
+PURCHASE_STATES = ("reserved", "taking", "sending", "purchased", "refused")
 
 change_plans = Table(
     "change_plans",
@@ -102,5 +102,13 @@ purchases = Table(
     CheckConstraint("quantity > 0", name="quantity"),
     one_of("state", PURCHASE_STATES),
     UniqueConstraint("user_id", "idempotency_key", name="uq_purchases_key"),
-    Index("idx_purchases_open", "item_id", postgresql_where=text("ended_at IS NULL")),
+    Index("idx_purchases_open", "created_at", postgresql_where=text("ended_at IS NULL")),
+    # One at a time reads CardTrader's quantity and takes from it: whoever is second waits for its turn.
+    Index(
+        "uq_purchases_turn",
+        "user_id",
+        "product_id",
+        unique=True,
+        postgresql_where=text("state IN ('taking', 'sending')"),
+    ),
 )

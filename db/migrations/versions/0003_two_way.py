@@ -172,7 +172,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state IN ('reserved', 'sending', 'purchased', 'refused')", name=op.f("ck_purchases_state")),
+        sa.CheckConstraint(
+            "state IN ('reserved', 'taking', 'sending', 'purchased', 'refused')", name=op.f("ck_purchases_state")
+        ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_purchases_quantity")),
         sa.ForeignKeyConstraint(
             ["operation_id"],
@@ -187,7 +189,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "idempotency_key", name="uq_purchases_key"),
     )
     op.create_index(
-        "idx_purchases_open", "purchases", ["item_id"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
+        "idx_purchases_open", "purchases", ["created_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_index(
+        "uq_purchases_turn",
+        "purchases",
+        ["user_id", "product_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('taking', 'sending')"),
     )
     op.add_column(
         "user_inventory_items",
@@ -233,6 +242,9 @@ def downgrade() -> None:
     op.drop_column("user_sync_settings", "highest_order_id")
     op.drop_column("user_inventory_items", "deleted_at")
     op.drop_column("user_inventory_items", "raise_pending")
+    op.drop_index(
+        "uq_purchases_turn", table_name="purchases", postgresql_where=sa.text("state IN ('taking', 'sending')")
+    )
     op.drop_index("idx_purchases_open", table_name="purchases", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("purchases")
     op.drop_index("idx_item_changes_recent", table_name="item_changes")
