@@ -62,6 +62,7 @@ item_changes = Table(
     Column("price_seen", Integer, comment="cents, before it; none for a new listing"),
     Column("marker", String(64), comment="written into user_data_field, so that a retry finds its own listing"),
     Column("plan_id", UUID(as_uuid=True), ForeignKey("change_plans.plan_id")),
+    Column("batch_id", UUID(as_uuid=True), comment="taken together: sent, followed and verified before any other"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("quantity_before", Integer, comment="CardTrader's quantity as read before the difference was sent"),
     Column("job_uuid", UUID(as_uuid=True)),
@@ -77,6 +78,12 @@ item_changes = Table(
     Index("idx_item_changes_open", "user_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("idx_item_changes_recent", "user_id", "created_at"),
     Index("idx_item_changes_item", "item_id", postgresql_where=text("ended_at IS NULL")),
+    Index(
+        "idx_item_changes_batch",
+        "batch_id",
+        "id",
+        postgresql_where=text("batch_id IS NOT NULL AND ended_at IS NULL"),
+    ),
     Index("idx_item_changes_operation", "operation_id"),
 )
 

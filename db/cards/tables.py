@@ -50,7 +50,7 @@ user_sync_settings = Table(
     Column("sync_status", sync_status_enum, nullable=False, server_default="idle"),
     Column("last_sync_at", DateTime(timezone=True)),
     Column("last_error", Text),
-    Column("highest_order_id", BigInteger, nullable=False, server_default="0", comment="the last order the sweep read"),
+    Column("highest_order_id", BigInteger, comment="up to which the orders were read; NULL: not yet"),
     Column("suspended_at", DateTime(timezone=True), comment="by its owner: nothing is read or written remotely"),
     created_at(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("blueprint_id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.BigInteger(), nullable=False),
-        sa.Column("field", sa.String(length=50), server_default="", nullable=False, comment="empty for a whole row"),
+        sa.Column("field", sa.String(length=100), server_default="", nullable=False, comment="empty for a whole row"),
         sa.Column("old", postgresql.JSONB(), nullable=True, comment="ours, before"),
         sa.Column("new", postgresql.JSONB(), nullable=True, comment="CardTrader's"),
         sa.Column("cause", sa.String(length=50), server_default=sa.text("'unknown'"), nullable=False),
@@ -56,17 +56,45 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('corrected', 'missing', 'extra')", name=op.f("ck_drift_items_kind")),
         sa.ForeignKeyConstraint(
-            ["operation_id"],
-            ["sync_operations.operation_id"],
-            name=op.f("fk_drift_items_operation_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
             ["user_id"], ["user_sync_settings.user_id"], name=op.f("fk_drift_items_user_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drift_items")),
     )
     op.create_index("uq_drift_items_field", "drift_items", ["operation_id", "product_id", "field"], unique=True)
+    op.create_table(
+        "drift_counts",
+        sa.Column("user_id", sa.UUID(), nullable=False),
+        sa.Column("operation_id", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("cause", sa.String(length=50), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False, comment="exact, however few of them are in drift_items"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_sync_settings.user_id"], name=op.f("fk_drift_counts_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("operation_id", "kind", "cause", name=op.f("pk_drift_counts")),
+        comment="sums while a reconciliation runs; its operation keeps them",
+    )
+    op.create_table(
+        "found_sales",
+        sa.Column("user_id", sa.UUID(), nullable=False),
+        sa.Column("operation_id", sa.String(length=255), nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("product_id", sa.BigInteger(), nullable=False),
+        sa.Column("blueprint_id", sa.Integer(), nullable=False),
+        sa.Column("copies", sa.Integer(), nullable=False),
+        sa.Column(
+            "quantity_before",
+            sa.Integer(),
+            nullable=True,
+            comment="of the stock row, before the sale was taken off; NULL: there was none",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_sync_settings.user_id"], name=op.f("fk_found_sales_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("operation_id", "order_id", "product_id", name=op.f("pk_found_sales")),
+        comment="sales that a reconciliation read from the orders, and of which no webhook had told",
+    )
     op.create_table(
         "item_changes",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -105,6 +133,12 @@ def upgrade() -> None:
             comment="written into user_data_field, so that a retry finds its own listing",
         ),
         sa.Column("plan_id", sa.UUID(), nullable=True),
+        sa.Column(
+            "batch_id",
+            sa.UUID(),
+            nullable=True,
+            comment="taken together: sent, followed and verified before any other",
+        ),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
             "quantity_before",
@@ -146,6 +180,13 @@ def upgrade() -> None:
         ["user_id", "id"],
         unique=False,
         postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "idx_item_changes_batch",
+        "item_changes",
+        ["batch_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("batch_id IS NOT NULL AND ended_at IS NULL"),
     )
     op.create_index("idx_item_changes_operation", "item_changes", ["operation_id"], unique=False)
     op.create_index("idx_item_changes_recent", "item_changes", ["user_id", "created_at"], unique=False)
@@ -221,9 +262,8 @@ def upgrade() -> None:
         sa.Column(
             "highest_order_id",
             sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="the last order the sweep read",
+            nullable=True,
+            comment="up to which the orders were read; NULL: not yet",
         ),
     )
     op.add_column(
@@ -249,9 +289,16 @@ def downgrade() -> None:
     op.drop_table("purchases")
     op.drop_index("idx_item_changes_recent", table_name="item_changes")
     op.drop_index("idx_item_changes_operation", table_name="item_changes")
+    op.drop_index(
+        "idx_item_changes_batch",
+        table_name="item_changes",
+        postgresql_where=sa.text("batch_id IS NOT NULL AND ended_at IS NULL"),
+    )
     op.drop_index("idx_item_changes_open", table_name="item_changes", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("idx_item_changes_item", table_name="item_changes", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("item_changes")
+    op.drop_table("found_sales")
+    op.drop_table("drift_counts")
     op.drop_index("uq_drift_items_field", table_name="drift_items")
     op.drop_table("drift_items")
     op.drop_index("uq_change_plans_waiting", table_name="change_plans", postgresql_where=sa.text("state = 'waiting'"))
