@@ -19,6 +19,7 @@ from xxhash import xxh3_64_intdigest
 
 from domain.cards.chunks import KEY, Ints, Keys
 from domain.cards.export_json import ArraySplitter, ExportRejected, Items
+from domain.cards.vocabulary import CONDITION_SPELLINGS, CONDITIONS, FLAG_SPELLINGS, LANGUAGES
 
 # Raised whenever normalising changes its answers: it is part of every content hash.
 NORMALISER_VERSION = 1
@@ -29,26 +30,6 @@ _MOST_BLUEPRINT = _INT4 - 1
 Int4 = Annotated[int, Meta(ge=0, le=_INT4)]
 ProductId = Annotated[int, Meta(gt=0, le=2**63 - 1)]
 Json = Any
-
-CONDITIONS = ("Mint", "Near Mint", "Slightly Played", "Moderately Played", "Played", "Heavily Played", "Poor")
-_CONDITION = {name.lower(): name for name in CONDITIONS} | {
-    "nm": "Near Mint",
-    "sp": "Slightly Played",
-    "lightly played": "Slightly Played",
-    "mp": "Moderately Played",
-    "pl": "Played",
-    "hp": "Heavily Played",
-    "po": "Poor",
-    "damaged": "Poor",
-}
-_LANGUAGES = frozenset(("en", "it", "fr", "de", "es", "pt", "jp", "kr", "ru", "zh-CN", "zh-TW"))
-_BOOLEAN: dict[object, bool] = {"true": True, "1": True, "yes": True, "on": True, 1: True} | {
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-    0: False,
-}
 
 
 class ExportKey(msgspec.Struct, gc=False):
@@ -164,7 +145,7 @@ def normalise_graded(value: bool | float | str | None) -> bool | None:
         return value
     if isinstance(value, str):
         text = value.strip().lower()
-        return _BOOLEAN.get(text, True) if text else None
+        return FLAG_SPELLINGS.get(text, True) if text else None
     return value != 0
 
 
@@ -183,18 +164,18 @@ def _rule(key: str) -> tuple[Callable[[Json], Json], frozenset[str]] | None:
         return _normalise_condition, frozenset(CONDITIONS)
     if key in ("signed", "altered", "first_edition") or key.endswith(("_foil", "_reverse", "_first_edition")):
         return _normalise_flag, frozenset()
-    return (_trim, _LANGUAGES) if key.endswith("_language") else None
+    return (_trim, LANGUAGES) if key.endswith("_language") else None
 
 
 def _normalise_condition(value: Json) -> Json:
-    return _CONDITION.get(value.strip().lower(), value.strip()) if isinstance(value, str) else value
+    return CONDITION_SPELLINGS.get(value.strip().lower(), value.strip()) if isinstance(value, str) else value
 
 
 def _normalise_flag(value: Json) -> Json:
     """A flag spelt as text or 0/1; finishes such as "Cold Foil" are no flags and stay."""
     if isinstance(value, str):
-        return _BOOLEAN.get(value.strip().lower(), value.strip())
-    return _BOOLEAN.get(value, value) if isinstance(value, int) else value
+        return FLAG_SPELLINGS.get(value.strip().lower(), value.strip())
+    return FLAG_SPELLINGS.get(value, value) if isinstance(value, int) else value
 
 
 def _trim(value: Json) -> Json:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from domain.cards.export_json import ArraySplitter, ExportRejected, Items
 from domain.cards.mapping import PRINT_TABLES, MappingStatus
 from domain.cards.products import (
-    CONDITIONS,
     BadProduct,
     Product,
     keys_of,
@@ -24,6 +23,7 @@ from domain.cards.products import (
     read_products,
 )
 from domain.cards.rows import STATUS_NAMES, properties_json, stock_row
+from domain.cards.vocabulary import CONDITIONS
 
 GOOD = {"id": 1, "blueprint_id": 2, "quantity": 3, "price_cents": 4}
 SECRET = "hunter2"

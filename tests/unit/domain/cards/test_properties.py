@@ -1,4 +1,4 @@
-"""Properties: only what a seller may set goes back, as it is; condition, language and finish decide."""
+"""Properties: only what a seller may set goes back; condition, language and finish decide; values are checked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.cards.properties import editable_properties, is_decisive, is_editable
+from domain.cards.properties import (
+    Scalar,
+    UnfitValue,
+    checked_property,
+    editable_properties,
+    is_decisive,
+    is_editable,
+    sendable_properties,
+)
 
 # reference/cardtrader.md 2.1
 EDITABLE = [
@@ -46,3 +54,69 @@ def test_what_is_sent_is_a_part_of_what_was_given(properties: dict[str, bool | s
     assert set(sent) == {name for name in properties if is_editable(name)}
     assert not set(sent) & set(READ_ONLY)
     assert set(properties) & set(EDITABLE) <= set(sent)
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "kept"),
+    [
+        ("condition", " near mint ", "Near Mint"),
+        ("condition", "Lightly Played", "Slightly Played"),
+        ("condition", "damaged", "Poor"),
+        ("condition", "PO", "Poor"),
+        ("mtg_language", "EN", "en"),
+        ("mtg_language", "zh-CN", "zh-CN"),
+        ("mtg_language", "zh-tw", "zh-TW"),
+        ("pokemon_language", "sv", "sv"),
+        ("mtg_foil", "yes", True),
+        ("signed", "0", False),
+        ("altered", 1, True),
+        ("pokemon_reverse", "off", False),
+        ("fab_foil_new", " Cold Foil ", "Cold Foil"),
+        ("fow_foil", "Full Art", "Full Art"),
+        ("fab_foil", "true", True),
+        ("newgame_foil", "Etched", "Etched"),
+        ("funko_condition", "Damaged box", "Damaged box"),
+        ("cmc", 5.5, 5.5),
+    ],
+)
+def test_known_values_are_understood(name: str, given_: Scalar, kept: Scalar) -> None:
+    checked = checked_property(name, given_)
+    assert (type(checked), checked) == (type(kept), kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "given_"),
+    [
+        ("condition", "Great"),
+        ("condition", True),
+        ("condition", ""),
+        ("mtg_language", "German"),
+        ("mtg_language", "Portuguese"),
+        ("mtg_language", ""),
+        ("mtg_language", 7),
+        ("mtg_foil", "maybe"),
+        ("mtg_foil", 2),
+        ("signed", "Near Mint"),
+        ("fab_foil_new", False),
+        ("fab_foil_new", " "),
+    ],
+)
+def test_unknown_values_are_refused_and_never_bent(name: str, given_: Scalar) -> None:
+    with pytest.raises(UnfitValue) as refused:
+        checked_property(name, given_)
+    assert name in str(refused.value)
+
+
+@given(name=NAMES, value=VALUES | st.integers() | st.floats(allow_nan=False))
+def test_checking_is_idempotent_and_refuses_in_one_way(name: str, value: Scalar) -> None:
+    try:
+        checked = checked_property(name, value)
+    except UnfitValue:
+        return
+    assert checked_property(name, checked) == checked
+
+
+def test_an_unchanged_absent_finish_is_not_sent() -> None:
+    current = {"condition": "Near Mint", "mtg_foil": False, "signed": False, "cmc": "1"}
+    assert sendable_properties(current, {"condition": "Poor"}) == {"condition": "Poor", "signed": False}
+    assert sendable_properties(current, {"mtg_foil": False})["mtg_foil"] is False
