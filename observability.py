@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -76,26 +77,56 @@ class _ServiceHandler(logging.Handler):
             self.handleError(record)
 
 
+class RecentLogs(logging.Handler):
+    """The last records of this process as JSON lines, blanked like all others; for development only."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=capacity)
+        self.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
+
+    @classmethod
+    def keep(cls) -> RecentLogs:
+        """Begin to keep records, in place of an earlier keeper."""
+        root, recent = logging.getLogger(), cls()
+        root.handlers = [kept for kept in root.handlers if not isinstance(kept, RecentLogs)] + [recent]
+        return recent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def newest(self, limit: int) -> list[str]:
+        """Up to `limit` lines, newest first."""
+        return list(self._lines)[: -limit - 1 : -1]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def _formatter(renderer: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared_processors(),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
 def configure_logging(level: str = "INFO", format: Literal["json", "console"] = "json") -> None:
     """Send structlog and standard-library records to stderr, one line each, in one format. Idempotent."""
-    shared = _shared_processors()
     renderer: Processor = (
         structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = _ServiceHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(_formatter(renderer))
     root = logging.getLogger()
     root.handlers = [kept for kept in root.handlers if not isinstance(kept, _ServiceHandler)] + [handler]
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
     )

@@ -51,3 +51,10 @@ def get_owner(
 
 
 OwnerDep = Annotated[UUID, Depends(get_owner)]
+
+
+def get_operator(principal: PrincipalDep) -> Principal:
+    """The caller, who must be an operator."""
+    if "operator" not in principal.roles:
+        raise Forbidden("The operator role is required.")
+    return principal

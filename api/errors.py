@@ -13,9 +13,12 @@ for callers of the first API.
     ├── SyncInProgress              409
     ├── AccountMismatch             409
     ├── WebhookConflict             409
+    ├── AccountBusy                 409
+    ├── NotRepeatable               409
     ├── BodyTooLarge                413
     ├── CardTraderRefused           502
     ├── RateLimitExceeded           429
+    ├── SchemaOutdated              500
     └── Unavailable                 503, Retry-After
         ├── CardTraderUnavailable
         ├── DatabaseUnavailable
@@ -127,6 +130,24 @@ class WebhookConflict(ApiError):
     """A webhook of this id was received before, with another body or for another account."""
 
     status, code = 409, "WEBHOOK_CONFLICT"
+
+
+class AccountBusy(ApiError):
+    """The account is suspended, but some of its work has not stopped yet. Try again in a moment."""
+
+    status, code = 409, "ACCOUNT_BUSY"
+
+
+class NotRepeatable(ApiError):
+    """This record cannot be tried again."""
+
+    status, code = 409, "NOT_REPEATABLE"
+
+
+class SchemaOutdated(ApiError):
+    """The database schema is not up to date. Run `python -m cli migrate`."""
+
+    code = "DATABASE_ERROR"
 
 
 class BodyTooLarge(ApiError):

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 
 from api import error_handlers, health, metrics, probes
 from api.auth import Authenticator, load_public_keys
+from api.cards.account_work import AccountWork
 from api.cards.router import cards_routers
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
@@ -30,7 +31,7 @@ from api.temporal import CALL, connect
 from clients.cardtrader import CardTrader, new_http_client
 from db.session import Database
 from db.vault import Vault
-from observability import Metrics, configure_logging
+from observability import Metrics, RecentLogs, configure_logging
 from settings import Settings
 from workflows import task_queues
 from workflows.cards.poking import poke_account
@@ -51,6 +52,8 @@ def create_app(settings: Settings, open_services: OpenServices | None = None) ->
     )
     app.router.lifespan_context = _lifespan(settings, measured, open_services or _open_services)
     app.state.metrics = measured
+    if settings.is_development:
+        app.state.recent_logs = RecentLogs.keep()
     _add_middleware(app, settings, HttpMetrics(measured.provider.get_meter(_METER)))
     return app
 
@@ -112,6 +115,7 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
                 )
             ),
             syncs=BulkSyncs(temporal),
+            accounts=AccountWork(temporal),
             signals=await stack.enter_async_context(signals.running()),
             signatures=Signatures(vault),
             public_base_url=settings.public_base_url.rstrip("/"),

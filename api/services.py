@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
+from api.cards.account_work import AccountWork
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
 from api.cards.syncs import BulkSyncs
@@ -54,6 +55,7 @@ class Services:
     authenticator: Authenticator
     verifier: AccountVerifier
     syncs: BulkSyncs
+    accounts: AccountWork
     signals: AccountSignals
     signatures: Signatures
     public_base_url: str

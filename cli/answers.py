@@ -27,6 +27,38 @@ class Accepted(BaseModel):
     message: str = ""
 
 
+class Disconnected(BaseModel):
+    """Answer of `POST /disconnect`."""
+
+    message: str
+
+
+class FailedRecord(BaseModel):
+    """One dead letter."""
+
+    id: int
+    subject: str
+    stage: str
+    reason: str
+    retries: int = 0
+    updated_at: datetime
+    resolved_at: datetime | None = None
+
+
+class FailedRecords(BaseModel):
+    """Answer of `GET /failed-records`; `next_cursor` is None on the last page."""
+
+    records: list[FailedRecord] = Field(default_factory=list)
+    next_cursor: str | None = None
+
+
+class Retried(BaseModel):
+    """Answer of `POST /failed-records/.../retry`."""
+
+    message: str
+    task_id: str | None = None
+
+
 class Status(BaseModel):
     """Answer of `GET /status`."""
 
@@ -34,6 +66,7 @@ class Status(BaseModel):
     sync_status: str
     last_sync_at: datetime | None = None
     last_error: str | None = None
+    disconnected: bool | None = None
 
 
 class Problem(BaseModel):

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.answers import Inventory, Item, Progress, Status
+from cli.answers import FailedRecords, Inventory, Item, Progress, Status
 
 _STATE_STYLES = {"completed": "green", "active": "green", "completed_with_errors": "yellow", "running": "cyan"}
 _COUNTS = ("created", "updated", "unchanged", "contested", "failed", "stale", "removed", "held")
@@ -15,6 +15,8 @@ _COUNTS = ("created", "updated", "unchanged", "contested", "failed", "stale", "r
 def show_status(console: Console, status: Status) -> None:
     """The state of one account."""
     console.print(Text.assemble("Account ", (status.sync_status, _style(status.sync_status))))
+    if status.disconnected:
+        console.print(Text("Disconnected: link the account to go on", style="yellow"))
     if status.last_sync_at:
         console.print(f"Last sync {status.last_sync_at:%Y-%m-%d %H:%M:%S %Z}")
     if status.last_error:
@@ -52,6 +54,21 @@ def show_inventory(console: Console, page: Inventory) -> None:
         table.add_row(*map(Text, _cells(item)))
     console.print(table)
     console.print(f"{len(page.items):,} of {page.total:,}")
+    if page.next_cursor:
+        console.print(f"next page: --cursor {page.next_cursor}", soft_wrap=True)
+
+
+def show_failed(console: Console, page: FailedRecords) -> None:
+    """One page of dead letters, and how to get the next."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("record", justify="right")
+    for name in ("stage", "subject", "met", "state", "reason"):
+        table.add_column(name)
+    for record in page.records:
+        state = "resolved" if record.resolved_at else "open"
+        cells = (str(record.id), record.stage, record.subject, str(1 + record.retries), state, record.reason)
+        table.add_row(*map(Text, cells))
+    console.print(table)
     if page.next_cursor:
         console.print(f"next page: --cursor {page.next_cursor}", soft_wrap=True)
 

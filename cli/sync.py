@@ -1,4 +1,4 @@
-"""`link` and `sync`: what a seller does with the API."""
+"""`link`, `disconnect` and `sync`: what a seller does with the API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import Accepted, Linked, Progress, Status
+from cli.answers import Accepted, Disconnected, Linked, Progress, Status
 from cli.api_client import Api
 from cli.console import emit, out
 from cli.following import follow, read_progress, relay
@@ -36,6 +36,22 @@ def link(
     linked = Linked.model_validate_json(answer)
     out().print(f"Linked {linked.user_id}. Next: sync start {linked.user_id} --follow", soft_wrap=True)
     return None
+
+
+def disconnect(
+    user: User,
+    remove: Annotated[bool, typer.Option("--remove", help="forget the token and the stock, too")] = False,
+    token: AccessToken = "",
+    api_url: ApiUrl = DEFAULT_API_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Stop all work for a CardTrader account; linking it again goes on."""
+    with Api.connect(api_url, token) as api:
+        answer = api.post(f"/disconnect/{user}", {"action": "remove" if remove else "suspend"})
+    if as_json:
+        emit(answer)
+    else:
+        out().print(Disconnected.model_validate_json(answer).message)
 
 
 @app.command()

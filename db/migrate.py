@@ -6,8 +6,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def newest_revision() -> str:
+    """The revision this code is written against. Blocking: reads the migrations' files."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
 
 
 def _config(database_url: str) -> Config:

@@ -1,8 +1,7 @@
-"""What happened to an account: its operations, and the records that could not be used (dead letters)."""
+"""What happened to an account: its operations."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -12,11 +11,10 @@ from pydantic import BaseModel, Field
 
 from api.cards import state
 from api.cards.models import Failure, SyncCounts
-from api.cards.parameters import PREFIX, CursorQuery, Instant, LimitQuery, Text, decode_cursor, next_cursor, page_size
+from api.cards.parameters import PREFIX, CursorQuery, Instant, LimitQuery, decode_cursor, next_cursor, page_size
 from api.deps import OwnerDep, ServicesDep
 from api.errors import documented
 from api.services import Services
-from db import failed_records
 from db.cards import operations
 from db.cards.operations import Operation
 from db.keyset import Position
@@ -44,29 +42,6 @@ class OperationPage(BaseModel):
 
     user_id: UUID = Field(description="the seller")
     operations: list[OperationEntry] = Field(description="the rows of this page")
-    next_cursor: str | None = Field(description="`cursor` of the next page; null when this is the last")
-
-
-class FailedRecordEntry(BaseModel):
-    """One record that could not be used."""
-
-    id: int = Field(description="id of the record")
-    operation_id: str = Field(description="the operation that met it last")
-    subject: str = Field(description="what failed: a product id, a chunk")
-    stage: str = Field(description="where it failed")
-    reason: str = Field(description="why")
-    retries: int = Field(description="how often it was met again")
-    created_at: datetime = Field(description="when it was met first")
-    updated_at: datetime = Field(description="when it was met last")
-    resolved_at: datetime | None = Field(description="when it was settled; null while open")
-    resolved_by: str | None = Field(description="who or what settled it")
-
-
-class FailedRecordPage(BaseModel):
-    """Failed records, newest first."""
-
-    user_id: UUID = Field(description="the seller")
-    records: list[FailedRecordEntry] = Field(description="the rows of this page")
     next_cursor: str | None = Field(description="`cursor` of the next page; null when this is the last")
 
 
@@ -102,26 +77,4 @@ def _entry(services: Services, operation: Operation) -> OperationEntry:
         error=state.failure(operation),
         created_at=operation.created_at,
         completed_at=operation.completed_at,
-    )
-
-
-@router.get("/failed-records/{user_id}", responses=documented(400, 401, 403, 422))
-async def list_failed_records(
-    user_id: OwnerDep,
-    services: ServicesDep,
-    limit: LimitQuery = 100,
-    cursor: CursorQuery = None,
-    stage: Annotated[Text | None, Query(min_length=1, max_length=50, description="only this stage")] = None,
-    resolution: Annotated[Literal["open", "resolved"] | None, Query(description="only open or only settled")] = None,
-) -> FailedRecordPage:
-    """The seller's records that could not be used."""
-    size, after = page_size(limit), decode_cursor(cursor)
-    async with services.transaction() as connection:
-        rows = await failed_records.list_for(
-            connection, user_id, context="cards", limit=size, stage=stage, resolution=resolution, after=after
-        )
-    return FailedRecordPage(
-        user_id=user_id,
-        records=[FailedRecordEntry(**asdict(row)) for row in rows],
-        next_cursor=next_cursor([Position(row.created_at, row.id) for row in rows], size),
     )

@@ -76,7 +76,9 @@ class AccountStatus(BaseModel):
     sync_status: SyncStatus = Field(description="idle, initial_sync while a sync runs, active, or error")
     last_sync_at: datetime | None = Field(description="end of the last complete sync")
     last_error: str | None = Field(description="why the account is in error")
-    disconnected: Literal[True] | None = Field(None, description="true when the stored token cannot be used any more")
+    disconnected: Literal[True] | None = Field(
+        None, description="true while the account is suspended, or when the stored token cannot be used any more"
+    )
     operation: OperationInFlight | None = Field(None, description="the sync in flight, if any")
 
 

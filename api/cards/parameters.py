@@ -17,7 +17,7 @@ from db.keyset import Position
 # On each router, not where they are included: a route then knows its whole template, which labels metrics.
 PREFIX: Final = "/api/v1/sync"
 MAX_INT: Final = 2**31 - 1
-_MAX_BIGINT: Final = 2**63 - 1
+MAX_BIGINT: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_YEAR: Final = 9000
 
@@ -68,7 +68,7 @@ def decode_cursor(cursor: str | None) -> Position | None:
         position = Position(_EPOCH + timedelta(microseconds=int(micros)), int(row_id))
     except (ValueError, OverflowError, binascii.Error):
         raise InvalidInput("The cursor is not one of ours.", field="cursor") from None
-    if not -_MAX_BIGINT <= position.id <= _MAX_BIGINT:
+    if not -MAX_BIGINT <= position.id <= MAX_BIGINT:
         raise InvalidInput("The cursor is not one of ours.", field="cursor")
     return position
 

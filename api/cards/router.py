@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.cards import audit, inventory, linking, starting, watching, webhooks
+from api.cards import (
+    audit,
+    disconnecting,
+    failed,
+    inventory,
+    linking,
+    operating,
+    starting,
+    watching,
+    webhooks,
+)
 
 
 def cards_routers(*, development: bool) -> list[APIRouter]:
     """One router per theme; `development` adds what must not exist in production."""
-    routers = [linking.router, starting.router, watching.router, inventory.router, audit.router, webhooks.router]
-    return [*routers, linking.development_router] if development else routers
+    routers = [
+        linking.router,
+        disconnecting.router,
+        starting.router,
+        watching.router,
+        inventory.router,
+        audit.router,
+        failed.router,
+        webhooks.router,
+        operating.router,
+    ]
+    return [*routers, linking.development_router, operating.development_router] if development else routers

@@ -37,11 +37,22 @@ async def linked_seller(services: Services, user_id: UUID) -> Seller:
 
 
 def is_disconnected(services: Services, seller: Seller) -> bool:
-    """Whether the stored token is blank or unreadable."""
+    """Whether its owner suspended it, or the stored token is blank or unreadable."""
+    if seller.suspended_at is not None:
+        return True
     try:
         return not services.vault.decrypt(seller.cardtrader_token_encrypted).strip()
     except SecretUnreadable:
         return True
+
+
+def require_connected(services: Services, seller: Seller | None) -> Seller:
+    """The seller. Raises `SyncNotFound` when there is none, or nothing may be asked of CardTrader for it."""
+    if seller is None:
+        raise SyncNotFound
+    if is_disconnected(services, seller):
+        raise SyncNotFound("The account is disconnected. Link it again.", user_id=str(seller.user_id))
+    return seller
 
 
 async def latest_sync(services: Services, user_id: UUID) -> Operation | None:

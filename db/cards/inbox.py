@@ -1,6 +1,6 @@
 """The webhook inbox: every verified webhook, stored before it is acknowledged, until its blueprints were read again.
 
-An account that must be linked again keeps its events; they are taken up once it is.
+An account that must be linked again, or was suspended, keeps its events; they are taken up once it is linked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _inbox = webhook_inbox.c
 # An event whose product had no row waits for the end of a bulk sync after its re-read: the export may be older than
 # the sale, and a chunk of it may still bring the product.
 _ACTIONABLE: Final = """
-    event.processed_at IS NULL
+    event.processed_at IS NULL AND seller.suspended_at IS NULL
     AND NOT (seller.sync_status = 'error' AND seller.last_error = ANY (cast(:blocking AS text[])))
     AND (event.reread_at IS NULL OR NOT EXISTS (
         SELECT 1 FROM sync_operations AS sync
@@ -84,6 +84,21 @@ async def receive(
     stored = insert(webhook_inbox).values(row).on_conflict_do_nothing(index_elements=["webhook_id"])
     event_id: int | None = (await connection.execute(stored.returning(_inbox.id))).scalar_one_or_none()
     return event_id
+
+
+async def request_reread(
+    connection: AsyncConnection,
+    user_id: UUID,
+    request_id: str,
+    blueprint_ids: Collection[int],
+    *,
+    cause: str,
+    body_encrypted: bytes,
+) -> None:
+    """Have blueprints read again as a webhook would; a request of the same id is one request."""
+    event_id = await receive(connection, user_id, request_id, cause=cause, mode="live", body_encrypted=body_encrypted)
+    if event_id is not None:
+        await await_reread(connection, event_id, blueprint_ids, unmatched=False)
 
 
 async def find(connection: AsyncConnection, webhook_id: str) -> Received | None:

@@ -28,7 +28,7 @@ class Seller:
     sync_status: SyncStatus
     last_sync_at: datetime | None
     last_error: str | None
-    highest_order_id: int
+    highest_order_id: int | None
     suspended_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -57,7 +57,7 @@ async def link(
     cardtrader_user_id: int,
 ) -> Seller:
     """Store a verified token and webhook secret. A new token for the same active account keeps it `active`;
-    otherwise the account starts as `idle`.
+    otherwise the account starts as `idle`. Linking lifts a suspension.
     """
     values = {
         "cardtrader_token_encrypted": token_encrypted,
@@ -69,7 +69,7 @@ async def link(
         user_sync_settings.c.cardtrader_user_id == cardtrader_user_id
     )
     status = case((stays_active, user_sync_settings.c.sync_status), else_=cast("idle", sync_status_enum))
-    relinked = {**values, "sync_status": status, "last_error": None, "updated_at": func.now()}
+    relinked = {**values, "sync_status": status, "suspended_at": None, "last_error": None, "updated_at": func.now()}
     upsert = fresh.on_conflict_do_update(index_elements=["user_id"], set_=relinked).returning(*user_sync_settings.c)
     return Seller(**(await connection.execute(upsert)).mappings().one())
 

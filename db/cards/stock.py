@@ -158,6 +158,9 @@ _RETIRE = text("""
     WHERE id = ANY(cast(:ids AS bigint[])) AND sync_state IN ('synced', 'uncertain')
       AND reserved_quantity = 0 AND changed_at <= :began
 """)
+_BLUEPRINT_OF = text("""
+    SELECT blueprint_id FROM user_inventory_items WHERE user_id = :user_id AND external_stock_id = :product_id LIMIT 1
+""")
 _REMOVE = text("DELETE FROM user_inventory_items WHERE id = ANY(cast(:ids AS bigint[]))")
 
 
@@ -169,3 +172,10 @@ async def retire(connection: AsyncConnection, ids: list[int], began: datetime) -
 async def remove(connection: AsyncConnection, ids: list[int]) -> None:
     """Missing twice: gone."""
     await connection.execute(_REMOVE, {"ids": ids})
+
+
+async def blueprint_of(connection: AsyncConnection, user_id: UUID, product_id: str) -> int | None:
+    """Blueprint of a listed product; None when it is not in the stock."""
+    found = await connection.execute(_BLUEPRINT_OF, {"user_id": user_id, "product_id": product_id})
+    blueprint_id: int | None = found.scalar()
+    return blueprint_id

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 
 from api.auth import Authenticator
+from api.cards.account_work import AccountWork, Check
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
 from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
@@ -136,6 +137,21 @@ class FakeSyncs(BulkSyncs):
 
 
 @dataclass
+class FakeAccounts(AccountWork):
+    """An account workflow that is idle, or never is."""
+
+    quiet: bool = True
+
+    async def is_quiet(self, user_id: UUID) -> bool:
+        """Look."""
+        return self.quiet
+
+    async def until(self, check: Check) -> bool:
+        """Look three times."""
+        return any([await check() for _ in range(3)])
+
+
+@dataclass
 class FakeSignals(AccountSignals):
     """Remembers who was to be poked."""
 
@@ -166,6 +182,7 @@ def fake_services(
     *,
     verifier: AccountVerifier | None = None,
     syncs: BulkSyncs | None = None,
+    accounts: AccountWork | None = None,
     signals: AccountSignals | None = None,
     probes: dict[str, Probe] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -178,6 +195,7 @@ def fake_services(
         authenticator=Authenticator([private_key("ours").public_key()]),
         verifier=verifier or FakeVerifier(),
         syncs=syncs or FakeSyncs(),
+        accounts=accounts or FakeAccounts(),
         signals=signals or FakeSignals(),
         signatures=Signatures(vault),
         public_base_url="https://sync.example.test",

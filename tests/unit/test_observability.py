@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from observability import Metrics, configure_logging
+from observability import Metrics, RecentLogs, configure_logging
 
 SECRET = "sésame-4711"
 
@@ -51,6 +51,18 @@ def test_request_lines_of_libraries_stay_out(lines: Any) -> None:
     logging.getLogger("httpx").info("GET https://x/?token=%s", SECRET)
     logging.getLogger("uvicorn.access").info("GET /?token=%s", SECRET)
     assert lines() == []
+
+
+def test_only_so_many_records_are_kept(lines: Any) -> None:
+    recent = RecentLogs(capacity=2)
+    logging.getLogger().addHandler(recent)
+    for number in range(3):
+        logging.getLogger("theirs").warning("event %d", number)
+    logging.getLogger().removeHandler(recent)
+    assert len(recent) == 2
+    assert [json.loads(line)["event"] for line in recent.newest(5)] == ["event 2", "event 1"]
+    assert [json.loads(line)["event"] for line in recent.newest(1)] == ["event 2"]
+    assert len(lines()) == 3
 
 
 def test_each_set_of_metrics_is_its_own() -> None:

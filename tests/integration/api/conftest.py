@@ -10,6 +10,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from api.cards.account_work import AccountWork
 from api.cards.syncs import BulkSyncs
 from api.main import create_app
 from api.services import Services
@@ -31,6 +32,7 @@ async def services(module_database_url: str, temporal_client: Client, verifier: 
     return replace(
         fake_services(Database.connect(module_database_url), verifier=verifier),
         syncs=BulkSyncs(temporal_client, close_polls=20),
+        accounts=AccountWork(temporal_client, polls=20),
     )
 
 

@@ -36,8 +36,12 @@ OWNER = {
     ("GET", f"{PREFIX}/operations/{{user_id}}"),
     ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
     ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
+    ("POST", f"{PREFIX}/failed-records/{{user_id}}/{{record_id}}/retry"),
+    ("POST", f"{PREFIX}/failed-records/{{user_id}}/{{record_id}}/resolve"),
+    ("POST", f"{PREFIX}/disconnect/{{user_id}}"),
 }
 ANY_USER = {("GET", f"{PREFIX}/task/{{task_id}}")}
+OPERATOR = {("POST", f"{PREFIX}/migrate/composite-index"), ("GET", f"{PREFIX}/debug-logs")}
 
 CALLERS: dict[str, tuple[dict[str, str], int, str]] = {
     "none": ({}, 401, "Missing token"),
@@ -66,12 +70,15 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 def test_every_route_is_in_the_matrix() -> None:
     paths = create_app(settings_for_tests()).openapi()["paths"]
     found = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert found == PUBLIC | OWNER | ANY_USER
+    assert found == PUBLIC | OWNER | ANY_USER | OPERATOR
 
 
 # Of a task the owner is part of the query: see tests/integration/api/test_watching.py.
 REFUSALS = [(route, caller) for route in sorted(OWNER) for caller in CALLERS] + [
-    (route, caller) for route in sorted(ANY_USER) for caller, (_, status, _) in CALLERS.items() if status == 401
+    (route, caller)
+    for route in sorted(ANY_USER | OPERATOR)
+    for caller, (_, status, _) in CALLERS.items()
+    if status == 401
 ]
 
 
@@ -79,16 +86,24 @@ REFUSALS = [(route, caller) for route in sorted(OWNER) for caller in CALLERS] + 
 async def test_callers_are_refused(http: httpx.AsyncClient, route: tuple[str, str], caller: str) -> None:
     headers, status, text = CALLERS[caller]
     method, path = route
-    answer = await http.request(method, path.format(user_id=USER, task_id=USER), headers=headers)
+    answer = await http.request(method, path.format(user_id=USER, task_id=USER, record_id=1), headers=headers)
     assert (answer.status_code, answer.json()["detail"]) == (status, text)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert answer.json()["error"]["message"] == text
 
 
+@pytest.mark.parametrize("roles", [[], ["reader"], ["store"], ["Operator"]], ids=str)
+@pytest.mark.parametrize("route", sorted(OPERATOR), ids="{0[0]} {0[1]}".format)
+async def test_only_operators_may_operate(http: httpx.AsyncClient, route: tuple[str, str], roles: list[str]) -> None:
+    method, path = route
+    answer = await http.request(method, path, headers=bearer(token_for(USER, roles=roles)))
+    assert (answer.status_code, answer.json()["detail"]) == (403, "The operator role is required.")
+
+
 @pytest.mark.parametrize("route", sorted(OWNER), ids="{0[0]} {0[1]}".format)
 async def test_a_user_id_that_is_none_is_a_bad_request(http: httpx.AsyncClient, route: tuple[str, str]) -> None:
     method, path = route
-    answer = await http.request(method, path.format(user_id="bob"), headers=bearer(token_for(USER)))
+    answer = await http.request(method, path.format(user_id="bob", record_id=1), headers=bearer(token_for(USER)))
     assert (answer.status_code, answer.json()["detail"]) == (400, "Invalid user_id format")
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from api.main import create_app
-from tests.helpers.api import PREFIX, serving_fakes, settings_for_tests
+from tests.helpers.api import PREFIX, bearer, serving_fakes, settings_for_tests, token_for
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).openapi()
 OPERATIONS = [(path, method, op) for path, ops in DOCUMENT["paths"].items() for method, op in ops.items()]
@@ -42,9 +43,11 @@ def test_no_default_validation_model_is_left() -> None:
     assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
 
 
-async def test_the_test_users_do_not_exist_in_production() -> None:
-    assert f"{PREFIX}/setup-test-user" in DOCUMENT["paths"]
+@pytest.mark.parametrize(("method", "path"), [("POST", "/setup-test-user"), ("GET", "/debug-logs")])
+async def test_what_is_for_development_does_not_exist_in_production(method: str, path: str) -> None:
+    assert PREFIX + path in DOCUMENT["paths"]
     app = create_app(settings_for_tests(**PRODUCTION))
-    assert f"{PREFIX}/setup-test-user" not in app.openapi()["paths"]
+    assert PREFIX + path not in app.openapi()["paths"]
+    operator = bearer(token_for(uuid4(), roles=["operator"]))
     async with serving_fakes(**PRODUCTION) as http:
-        assert (await http.post(f"{PREFIX}/setup-test-user", json={})).status_code == 404
+        assert (await http.request(method, PREFIX + path, headers=operator)).status_code == 404
