@@ -17,8 +17,8 @@ install: ## create .venv from requirements.lock (done by every target that needs
 demo: install ## start everything and run a bulk sync; ARGS="--products 200000 --exit"
 	@"$(PY)" -m cli demo $(ARGS)
 
-test: install ## all tests, with coverage
-	@"$(PY)" -m pytest -q --cov --cov-report=term:skip-covered
+test: install ## all tests, a process per core, with coverage
+	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
 
 chaos: install ## bulk syncs under random faults: make chaos SEEDS=100, or one again: make chaos SEED=17
 	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos
