@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     fernet_key_ssm_path: str = "/prod/ebartex/fernet_key"
 
     cardtrader_api_base_url: str = "https://api.cardtrader.com/api/v2"
+    cardtrader_writes_enabled: bool = Field(True, description="false stops every outgoing change and keeps the queue")
     export_timeout_seconds: float = Field(180.0, gt=0, description="read timeout of GET /products/export")
     rate_limit_requests: int = Field(200, ge=10)
     rate_limit_window_seconds: float = Field(10.0, gt=0)
@@ -68,6 +69,8 @@ class Settings(BaseSettings):
     bulk_chunk_size: int = Field(5000, ge=1, le=20000)
     bulk_window: int = Field(8, ge=1, le=100, description="chunk activities in flight per sync")
     bulk_chunks_per_run: int = Field(400, ge=1, le=1000, description="chunks before the workflow continues as new")
+    reconcile_interval_hours: float = Field(6.0, ge=0, le=168, description="between two sweeps; 0: none by itself")
+    reconcile_most_running: int = Field(20, ge=1, le=1000, description="periodic syncs of a sweep at once")
     staging_dir: Path = Field(Path(".devstack/staging"), description="where exports are written while staged")
 
     worker_high_priority_slots: int = Field(8, ge=1)

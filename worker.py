@@ -13,10 +13,11 @@ from typing import get_args
 import structlog
 import uvloop
 from redis.asyncio import Redis
-from temporalio.client import Client
+from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
 from activities.cards.leftovers import Leftovers
+from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
 from activities.cards.staging_area import StagingArea
 from activities.cards.wiring import Resources, cards_activities
@@ -33,14 +34,26 @@ from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.contracts import SyncPlan
 from workflows.cards.poking import poke_account
+from workflows.cards.purchase import PurchaseWorkflow
+from workflows.cards.purchasing import start_purchase
+from workflows.cards.reconcile import ReconcileSweepWorkflow
+from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
+from workflows.cards.schedules import cards_schedules
+from workflows.schedules import reconcile_schedules
 from workflows.task_queues import TaskQueue
 
-WORKFLOWS = (AccountWorkflow, BulkSyncWorkflow)
+WORKFLOWS = (
+    AccountWorkflow,
+    BulkSyncWorkflow,
+    PurchaseWorkflow,
+    ReconcileBlueprintWorkflow,
+    ReconcileSweepWorkflow,
+)
 _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, Activities]]:
+async def build_activities(settings: Settings, client: Client) -> AsyncIterator[dict[TaskQueue, Activities]]:
     """Every activity with its dependencies, by the queue it is called on; closes what it opened."""
     async with AsyncExitStack() as stack:
         database = Database.connect(
@@ -64,9 +77,20 @@ async def build_activities(settings: Settings) -> AsyncIterator[dict[TaskQueue, 
         )
         catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
         plan = SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run)
-        resources = Resources(database, vault, cardtrader, catalog, StagingArea(settings.staging_dir))
+        resources = Resources(database, vault, cardtrader, catalog, StagingArea(settings.staging_dir), client)
         await Leftovers(database, resources.area).sweep_at_start()
-        yield cards_activities(resources, plan, chunk_size=settings.bulk_chunk_size)
+        yield cards_activities(
+            resources,
+            plan,
+            chunk_size=settings.bulk_chunk_size,
+            writes_enabled=settings.cardtrader_writes_enabled,
+        )
+
+
+def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
+    """The schedules of every context, by id."""
+    interval = timedelta(hours=settings.reconcile_interval_hours)
+    return cards_schedules(interval, most_running=settings.reconcile_most_running)
 
 
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
@@ -90,10 +114,13 @@ def build_worker(client: Client, queue: TaskQueue, activities: Activities, setti
 async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
     """Serve `queues` until `stop`, then let running activities finish within the grace period."""
     client = await connect_temporal(settings)
-    async with build_activities(settings) as activities, AsyncExitStack() as workers:
+    async with build_activities(settings, client) as activities, AsyncExitStack() as workers:
         if task_queues.HIGH_PRIORITY in queues:
+            await reconcile_schedules(client, wanted_schedules(settings))
             poke = partial(poke_account, client, timeout=timedelta(seconds=5))
             await workers.enter_async_context(relaying(settings.database_url, poke))
+            start = partial(start_purchase, client, timeout=timedelta(seconds=5))
+            await workers.enter_async_context(relaying_purchases(settings.database_url, start))
         for queue in queues:
             await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
         _log.info("worker.started", queues=list(queues))

@@ -59,6 +59,27 @@ REREAD = ActivityPolicy(
     heartbeat=timedelta(seconds=60),
     retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
 )
+# A repeat is safe: it finds `sending`, and looks at CardTrader before it sends again.
+SEND = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(minutes=15),
+    heartbeat=timedelta(seconds=60),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
+)
+# Somebody waits; and what CardTrader has given is confirmed however long our own database is away.
+PURCHASE = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(days=30),
+    heartbeat=timedelta(seconds=10),
+    retry=_retry(*FENCE_ERRORS, first=0.2, most=10),
+)
+# Short: the sync that follows repairs, if it cannot name them, what orders would have told.
+FIND_ORDERS = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(minutes=10),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
+)
 FINISH = ActivityPolicy(
     start_to_close=timedelta(minutes=10),
     schedule_to_close=timedelta(hours=2),

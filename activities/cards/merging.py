@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.cards.watching import UNWATCHED, Watch
 from clients.catalog import CatalogSnapshot
 from db import failed_records
 from db.cards import stock
 from db.cards.staging import ChunkCounters
 from db.cards.stock_copy import stock_copy
-from domain.cards.chunks import Ints, KeyRange, Keys, Mask
+from domain.cards.chunks import Blueprints, Ints, KeyRange, Keys, Mask
 from domain.cards.mapping import BlueprintMapping, MappingStatus
 from domain.cards.merge import MergePlan, content_hash, plan_merge, without_unstaged
 from domain.cards.products import BadProduct, Product, read_products
@@ -22,13 +23,13 @@ from domain.cards.rows import Mapping, StockRow, stock_row
 
 @dataclass(frozen=True)
 class Incoming:
-    """Rows of an export: their keys, the range they are the whole truth of, and how to get their JSON array.
+    """Rows of an export: their keys, what they are the whole truth of, and how to get their JSON array.
 
     The array has only the rows that are `staged`, in their order; None means all.
     """
 
     keys: Keys
-    range: KeyRange
+    scope: KeyRange | Blueprints
     json: Callable[[], Awaitable[bytes]]
     staged: Mask | None = None
 
@@ -76,17 +77,23 @@ def map_columns(keys: Keys, snapshot: CatalogSnapshot) -> Columns:
 
 
 async def merge(
-    connection: AsyncConnection, stamp: stock.MergeStamp, incoming: Incoming, snapshot: CatalogSnapshot
+    connection: AsyncConnection,
+    stamp: stock.MergeStamp,
+    incoming: Incoming,
+    snapshot: CatalogSnapshot,
+    watch: Watch = UNWATCHED,
 ) -> Merged:
-    """Compare, then write what differs. Raises database errors, or what `incoming.json` raises."""
+    """Compare, then write what differs, unless it is watched dry. Raises database errors, or what `json` raises."""
     keys = incoming.keys
     columns = map_columns(keys, snapshot)
-    held = await stock.in_range(connection, stamp, incoming.range)
+    held = await stock.held(connection, stamp, incoming.scope)
     plan = plan_merge(keys["blueprint"], keys["product"], columns.hashes, held)
     plan = without_unstaged(plan, incoming.staged)
     written = _Written()
     if len(plan.new) + len(plan.changed):
-        written = await _write(connection, stamp, plan, columns, incoming)
+        written = await _write(connection, stamp, plan, columns, incoming, watch)
+    if stamp.settles and not watch.dry_run:
+        await _settle_letters(connection, stamp, keys)
     counters = ChunkCounters(
         rows=len(keys),
         created=written.created,
@@ -101,23 +108,44 @@ async def merge(
 
 
 async def _write(
-    connection: AsyncConnection, stamp: stock.MergeStamp, plan: MergePlan, columns: Columns, incoming: Incoming
+    connection: AsyncConnection,
+    stamp: stock.MergeStamp,
+    plan: MergePlan,
+    columns: Columns,
+    incoming: Incoming,
+    watch: Watch,
 ) -> _Written:
     places = incoming.places(np.concatenate([plan.new, plan.changed]))
     products = read_products(await incoming.json(), places)
     letters = [_letter(bad) for bad in products if isinstance(bad, BadProduct)]
-    created = len(plan.new) - sum(isinstance(product, BadProduct) for product in products[: len(plan.new)])
-    new = _mapped(plan.new, products[: len(plan.new)], columns)
-    stream = stock_copy(stamp.user_id, stamp.operation_id, stamp.began, new)
+    fresh = products[: len(plan.new)]
+    created = len(fresh) - sum(isinstance(product, BadProduct) for product in fresh)
+    stream = stock_copy(stamp.user_id, stamp.operation_id, stamp.began, _mapped(plan.new, fresh, columns))
     changed = _changed_rows(plan, products[len(plan.new) :], columns)
+    await watch.before(connection, fresh, changed)
     # The database takes its time: the products, many times the size of their rows, need not wait for it.
-    del products, new
-    await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
-    if created:
-        await stock.insert(connection, stream)
-    written = await stock.update(connection, stamp, changed) if changed else set()
+    del products, fresh
+    if watch.dry_run:
+        written = set(changed)
+    else:
+        written = await _store(connection, stamp, letters, stream if created else b"", changed)
+    await watch.after(connection, written)
     moved = [row[0] for item_id, row in changed.items() if item_id not in written]
     return _Written(created, len(written), len(letters), moved)
+
+
+async def _store(
+    connection: AsyncConnection,
+    stamp: stock.MergeStamp,
+    letters: list[failed_records.Letter],
+    stream: bytes,
+    changed: dict[int, StockRow],
+) -> set[int]:
+    """Bury, insert, overwrite; the rows that were still at rest."""
+    await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
+    if stream:
+        await stock.insert(connection, stream)
+    return await stock.update(connection, stamp, changed) if changed else set()
 
 
 def _mapped(
@@ -136,6 +164,14 @@ def _changed_rows(plan: MergePlan, products: list[Product | BadProduct], columns
     usable = [not isinstance(product, BadProduct) for product in products]
     rows = (stock_row(*parts) for parts in _mapped(plan.changed, products, columns))
     return dict(zip(plan.changed_items[usable].tolist(), rows, strict=True))
+
+
+async def _settle_letters(connection: AsyncConnection, stamp: stock.MergeStamp, keys: Keys) -> None:
+    """What was unusable before, and could be used now, is no dead letter any more."""
+    products = [str(product_id) for product_id in keys["product"].tolist()]
+    await failed_records.settle_used(
+        connection, stamp.user_id, stamp.operation_id, products, context="cards", stage="validate"
+    )
 
 
 def _letter(bad: BadProduct) -> failed_records.Letter:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.stock_copy import COLUMNS as COPY_COLUMNS
-from domain.cards.chunks import KeyRange
+from domain.cards.chunks import Blueprints, KeyRange
 from domain.cards.merge import StockColumns
 from domain.cards.rows import COLUMNS, StockRow
 
@@ -21,7 +22,7 @@ _LOW, _HIGH = -(2**31), 2**31 - 1
 # The standing codes are those of domain.cards.merge: contested 1, stale 2, at rest 0. Whoever changes a row
 # locally clears its content hash, so that the next export is compared with nothing and written.
 # BETWEEN says nothing new; without it the planner takes two row comparisons for half the table and scans all of it.
-_IN_RANGE = text("""
+_STOCK_COLUMNS = """
     SELECT array_agg(id), array_agg(blueprint_id::bigint), array_agg(external_stock_id::bigint),
            array_agg(coalesce(content_hash, 0)),
            array_agg(CASE WHEN sync_state <> ALL (cast(:mergeable AS sync_state_enum[]))
@@ -30,10 +31,14 @@ _IN_RANGE = text("""
                           ELSE 0 END)
     FROM user_inventory_items
     WHERE user_id = :user_id AND external_stock_id IS NOT NULL
+"""
+_IN_RANGE = text(f"""
+    {_STOCK_COLUMNS}
       AND blueprint_id BETWEEN :low_blueprint AND :high_blueprint
       AND (blueprint_id, external_stock_id) >= (:low_blueprint, :low_product)
       AND (blueprint_id, external_stock_id) < (:high_blueprint, :high_product)
 """)
+_OF_BLUEPRINTS = text(f"{_STOCK_COLUMNS} AND blueprint_id = ANY (cast(:blueprints AS int[]))")
 
 # The conditions repeat those of `_IN_RANGE`: an edit, a sale or a reservation may have come in between.
 _UPDATE = text("""
@@ -44,7 +49,7 @@ _UPDATE = text("""
         print_id = new.print_id, print_table = new.print_table,
         mapping_status = new.mapping_status::mapping_status_enum, content_hash = new.content_hash,
         last_seen_operation_id = :operation_id, stale_since = NULL, sync_state = 'synced', updated_at = now(),
-        row_version = item.row_version + 1, raise_pending = NULL
+        row_version = item.row_version + 1, raise_pending = NULL, deleted_at = NULL
     FROM unnest(cast(:item_ids AS bigint[]), cast(:blueprint_ids AS int[]), cast(:quantities AS int[]),
                 cast(:prices AS int[]), cast(:properties AS text[]), cast(:descriptions AS text[]),
                 cast(:user_data AS text[]), cast(:graded AS boolean[]), cast(:print_ids AS bigint[]),
@@ -72,21 +77,34 @@ class MergeStamp:
         return ["synced", "uncertain"] if self.settles else ["synced"]
 
 
+async def held(connection: AsyncConnection, stamp: MergeStamp, scope: KeyRange | Blueprints) -> StockColumns:
+    """The listed rows of the seller in a key range, or of some blueprints; the stamp tells which are contested."""
+    if isinstance(scope, KeyRange):
+        return await in_range(connection, stamp, scope)
+    return await _columns(connection, _OF_BLUEPRINTS, stamp, {"blueprints": list(scope)})
+
+
 async def in_range(connection: AsyncConnection, stamp: MergeStamp, range_: KeyRange) -> StockColumns:
     """The listed rows of the seller in a key range; the stamp decides which count as contested."""
     low, high = range_.low, range_.high
-    row = await connection.execute(
+    return await _columns(
+        connection,
         _IN_RANGE,
+        stamp,
         {
-            "user_id": stamp.user_id,
-            "began": stamp.began,
-            "mergeable": stamp.mergeable,
             "low_blueprint": low.blueprint_id if low else _LOW,
             "low_product": str(low.product_id) if low else "",
             "high_blueprint": high.blueprint_id if high else _HIGH,
             "high_product": str(high.product_id) if high else "",
         },
     )
+
+
+async def _columns(
+    connection: AsyncConnection, query: TextClause, stamp: MergeStamp, scope: Mapping[str, object]
+) -> StockColumns:
+    whose = {"user_id": stamp.user_id, "began": stamp.began, "mergeable": stamp.mergeable}
+    row = await connection.execute(query, {**whose, **scope})
     return StockColumns(*(np.array(column or (), dtype=np.int64) for column in row.one()))
 
 

@@ -39,6 +39,10 @@ class KeyRange:
     high: Bound | None
 
 
+Blueprints = tuple[int, ...]
+"""A set of rows: all of these blueprints, wherever they stand in the index."""
+
+
 def text_rank(products: Ints) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """Two keys that order positive ids as their decimal texts: the digits shifted left, then their number."""
     values = products.astype(np.uint64)

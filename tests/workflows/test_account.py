@@ -20,6 +20,7 @@ from workflows.cards.contracts import (
     EVENTS_PENDING,
     AccountRef,
     AccountState,
+    ChangeStep,
     EventBatch,
     Reread,
     Settled,
@@ -61,6 +62,10 @@ class FakeInbox:
         self.pending = [event for event in self.pending if event not in batch.event_ids]
         return Settled(events=len(batch.event_ids))
 
+    @activity.defn(name="take_changes")
+    async def take_changes(self, ref: AccountRef) -> ChangeStep:
+        return ChangeStep(user_id=ref.user_id)
+
     @activity.defn(name="suspend_account")
     async def suspend_account(self, request: SuspendAccount) -> None:
         self.suspended.append(request.code)
@@ -74,6 +79,7 @@ async def serving(client: Client, inbox: FakeInbox) -> AsyncIterator[None]:
         inbox.reread_events,
         inbox.settle_events,
         inbox.suspend_account,
+        inbox.take_changes,
     ]
     async with Worker(
         client, task_queue=HIGH_PRIORITY, workflows=[AccountWorkflow], activities=activities, max_cached_workflows=0

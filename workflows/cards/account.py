@@ -1,8 +1,10 @@
 """AccountWorkflow: the entity that works off what is pending for one seller's CardTrader account.
 
-Deterministic and thin: take a batch of inbox events, read their blueprints again, settle them, until nothing is
-left; then it waits a little and ends, and the next signal-with-start revives it. Signals carry no data, so none can
-be lost with one: every run looks into the inbox first. Continues as new after a planned number of batches.
+Deterministic and thin. A turn is one batch of inbox events (take, read their blueprints again, settle), then one step
+with the seller's changes (send, follow, settle, verify), so that neither can starve the other. Where the changes stand
+is in the database alone: whoever takes the next step there finds out what it is. When nothing is left the workflow
+waits a little and ends, and the next signal-with-start revives it. Signals carry no data, so none can be lost with
+one. Continues as new after a planned number of turns.
 """
 
 from __future__ import annotations
@@ -18,34 +20,52 @@ with workflow.unsafe.imports_passed_through():
     from workflows.cards import steps
     from workflows.cards.contracts import (
         ACCOUNT_WORKFLOW,
+        CHANGES_PENDING,
         EVENTS_PENDING,
         AccountRef,
         AccountState,
+        ChangeBatch,
+        ChangeStep,
+        ChangeWork,
         EventBatch,
+        Progressed,
         SuspendAccount,
     )
     from workflows.policies import LINK_ERRORS
-    from workflows.steps import wire_type
+    from workflows.steps import Step, wire_type
+
+_CHANGE_STEPS: dict[ChangeWork, tuple[Step[ChangeBatch, Progressed], str]] = {
+    "send": (steps.SEND_CHANGES, "send"),
+    "follow": (steps.FOLLOW_JOB, "follow the job of"),
+    "settle": (steps.SETTLE_CHANGES, "find out what became of"),
+    "verify": (steps.VERIFY_CHANGES, "verify"),
+}
 
 
 @workflow.defn(name=ACCOUNT_WORKFLOW)
 class AccountWorkflow:
-    """Started with id `account:{user_id}`: the single writer of the account's settled stock."""
+    """Started with id `account:{user_id}`: the single writer towards the account, apart from purchases."""
 
     @workflow.init
     def __init__(self, start: AccountState) -> None:
         self._state = start
         self._ref = AccountRef(user_id=start.user_id)
         self._fairness = str(start.user_id)
-        self._pending = start.events_pending
-        self._rounds_here = 0
+        self._events = start.events_pending
+        self._changes = start.changes_pending
+        self._turns_here = 0
 
     @workflow.signal(name=EVENTS_PENDING, description="Events wait in the inbox")
     def events_pending(self) -> None:
         """Look into the inbox."""
-        self._pending = True
+        self._events = True
 
-    @workflow.query(description="Batches worked off since the workflow came alive")
+    @workflow.signal(name=CHANGES_PENDING, description="Changes wait to be sent")
+    def changes_pending(self) -> None:
+        """Look for changes."""
+        self._changes = True
+
+    @workflow.query(description="Batches and steps worked off since the workflow came alive")
     def rounds(self) -> int:
         """Over all runs of the chain."""
         return self._state.rounds
@@ -54,10 +74,8 @@ class AccountWorkflow:
     async def run(self, start: AccountState) -> None:
         """Work until nothing has been pending for `idle_seconds`, or the account must be linked again."""
         while await self._wait_for_work(start.idle_seconds):
-            # Before looking: what is signalled while this round runs is looked for in the next.
-            self._pending = False
             try:
-                await self._round()
+                await self._turn()
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
@@ -68,26 +86,40 @@ class AccountWorkflow:
             self._continue_if_due()
 
     async def _wait_for_work(self, seconds: int) -> bool:
-        if not self._pending:
+        if not self._has_work():
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._pending, timeout=timedelta(seconds=seconds))
+                await workflow.wait_condition(self._has_work, timeout=timedelta(seconds=seconds))
         # A signal may have come with the very task that ended the wait.
-        return self._pending
+        return self._has_work()
 
-    async def _round(self) -> None:
+    def _has_work(self) -> bool:
+        return self._events or self._changes
+
+    async def _turn(self) -> None:
+        """Events first: what they lower must not wait for a long job."""
+        if self._events:
+            # Before looking: what is signalled while this batch is worked on is looked for in the next turn.
+            self._events = False
+            if await self._event_batch():
+                self._events = True
+        if self._changes:
+            self._changes = False
+            if await self._change_step():
+                self._changes = True
+
+    async def _event_batch(self) -> bool:
         """One batch; a full inbox keeps itself pending."""
         batch = await steps.TAKE_EVENTS.run(
             self._ref, id=self._id("take"), summary="look into the inbox", fairness_key=self._fairness
         )
         if not batch.event_ids:
-            return
-        self._pending = True
-        self._state = self._state.model_copy(update={"rounds": self._state.rounds + 1})
-        workflow.set_current_details(f"batch {self._state.rounds}: {len(batch.event_ids)} events")
+            return False
+        self._note(f"{len(batch.event_ids)} events")
         await self._reread(batch)
         await steps.SETTLE_EVENTS.run(
             batch, id=self._id("settle"), summary="note the outcome", fairness_key=self._fairness
         )
+        return True
 
     async def _reread(self, batch: EventBatch) -> None:
         await steps.REREAD_EVENTS.run(
@@ -97,25 +129,59 @@ class AccountWorkflow:
             fairness_key=self._fairness,
         )
 
+    async def _change_step(self) -> bool:
+        """The next step, one bulk call at most; whether another may follow."""
+        step = await steps.TAKE_CHANGES.run(
+            self._ref, id=self._id("take-changes"), summary="look for changes", fairness_key=self._fairness
+        )
+        if step.wait_seconds:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._events, timeout=timedelta(seconds=step.wait_seconds))
+            return True
+        if step.batch_id is None:
+            await self._reread_uncertain(step)
+            return False
+        self._note(f"{step.work} {step.changes} changes")
+        called, verb = _CHANGE_STEPS[step.work]
+        await called.run(
+            ChangeBatch(user_id=step.user_id, batch_id=step.batch_id),
+            id=self._id(f"{step.work}-changes"),
+            summary=f"{verb} {step.changes} changes",
+            fairness_key=self._fairness,
+        )
+        return True
+
+    async def _reread_uncertain(self, step: ChangeStep) -> None:
+        """Rows left without anybody who settles them, as by a cancelled change; once, whether or not it helps."""
+        if step.work == "reread":
+            await steps.REREAD_UNCERTAIN.run(
+                self._ref, id=self._id("reread-rows"), summary="read uncertain rows again", fairness_key=self._fairness
+            )
+
+    def _note(self, doing: str) -> None:
+        self._state = self._state.model_copy(update={"rounds": self._state.rounds + 1})
+        workflow.set_current_details(f"round {self._state.rounds}: {doing}")
+
     async def _suspend(self, error: ActivityError) -> None:
-        """The events stay pending; linking the account again lets the relay take them up."""
+        """What is pending stays so; linking the account again lets the relay take it up."""
         request = SuspendAccount(user_id=self._state.user_id, code=code_for(wire_type(error)))
         await steps.SUSPEND_ACCOUNT.run(
             request, id=self._id("suspend"), summary=f"tell the seller: {request.code}", fairness_key=self._fairness
         )
 
     async def _pause(self, error: ActivityError) -> None:
-        """A round's whole budget is spent: the events stay pending, and are tried again after a while."""
-        workflow.logger.warning("events were not read again", extra={"reason": wire_type(error)})
-        self._pending = True
+        """A step's whole budget is spent: it is tried again after a while. To look in vain costs little."""
+        workflow.logger.warning("account could not be worked on", extra={"reason": wire_type(error)})
+        self._events = self._changes = True
         await workflow.sleep(self._state.pause_seconds)
 
     def _continue_if_due(self) -> None:
         """The one safe point: no activity runs, and what signals said since is carried along."""
-        self._rounds_here += 1
-        due = self._rounds_here >= self._state.rounds_per_run
+        self._turns_here += 1
+        due = self._turns_here >= self._state.rounds_per_run
         if due or workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self._state.model_copy(update={"events_pending": self._pending}))
+            pending = {"events_pending": self._events, "changes_pending": self._changes}
+            workflow.continue_as_new(self._state.model_copy(update=pending))
 
     def _id(self, step: str) -> str:
-        return f"{step}-{self._rounds_here}"
+        return f"{step}-{self._turns_here}"

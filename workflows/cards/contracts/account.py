@@ -1,4 +1,4 @@
-"""Wire models of the account workflow."""
+"""Wire models of the account workflow: its state, and what concerns webhooks (changes: see `changes`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from workflows.cards.contracts.message import Message
 
 ACCOUNT_WORKFLOW: Final = "AccountWorkflow"
 EVENTS_PENDING: Final = "events_pending"
+CHANGES_PENDING: Final = "changes_pending"
 MOST_EVENTS: Final = 200
 
 
@@ -20,13 +21,15 @@ def account_id(user_id: UUID) -> str:
 
 
 class AccountState(Message):
-    """The whole state of an account's workflow; what is pending waits in the webhook inbox.
+    """The whole state of an account's workflow; what is pending waits in the webhook inbox and in `item_changes`.
 
-    `rounds` counts batches since the workflow came alive; every `rounds_per_run` of them it continues as new.
+    `rounds` counts batches of events and steps with changes since the workflow came alive; after every
+    `rounds_per_run` turns it continues as new.
     """
 
     user_id: UUID
     events_pending: bool = True
+    changes_pending: bool = False
     rounds: int = Field(0, ge=0)
     rounds_per_run: int = Field(100, ge=1, le=500)
     idle_seconds: int = Field(30, ge=1, le=3600)

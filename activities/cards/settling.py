@@ -1,0 +1,96 @@
+"""Finds out what became of changes: by the results of their job, or by what CardTrader shows.
+
+Idempotent: a change is decided once, in the transaction that records it; to look again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.cards.showing import shown
+from clients.cardtrader import CardTraderClient, Job
+from db import failed_records
+from db.cards import change_queue
+from db.cards import changes as ledger
+from db.cards.change_queue import Sent
+from db.cards.changes import Ending
+from db.session import Database
+from domain.cards.change_reasons import Reason, sentence
+from domain.cards.changes import MOST_ATTEMPTS, Change, Finding, find_out
+from domain.cards.products import BadProduct, Product
+
+_log = structlog.get_logger(__name__)
+
+
+Found = Sequence[tuple[Change, Finding]]
+
+
+class ChangeSettler:
+    """Moves changes out of `sending`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_job(self, sent: Sequence[Sent], job: Job) -> None:
+        """Record what a job tells of each of its changes; what it is silent about stays unknown."""
+        items = [(one.change, job.item(one.job_index)) for one in sent]
+        done = {change.id: item.product_id for change, item in items if item.outcome == "done"}
+        refused = [_failure(change, "REFUSED", item.fields) for change, item in items if item.outcome == "refused"]
+        silent = [change.id for change, item in items if item.outcome == "unknown"]
+        async with self._database.begin() as connection:
+            await ledger.accept(connection, done)
+            await ledger.fail(connection, refused)
+            await ledger.forget_job(connection, silent)
+        if refused or silent:
+            _log.warning("change.job_not_clean", job=str(job.uuid), refused=len(refused), unknown=len(silent))
+
+    async def by_stock(self, client: CardTraderClient, user_id: UUID, sent: Sequence[Sent]) -> None:
+        """Read CardTrader's stock and decide each change. Raises what the client raises, or `ExportRejected`."""
+        blueprints = sorted({one.change.blueprint_id for one in sent})
+        async for group in shown(client, blueprints):
+            products = _by_blueprint(group.products())
+            concerned = [one for one in sent if one.change.blueprint_id in group.blueprints]
+            async with self._database.begin() as connection:
+                # Read after the stock: a sale that is told in between makes the outcome undecided, not wrong.
+                sold = await change_queue.sold_since(connection, user_id, concerned)
+                found = [(one.change, _find(one.change, products, sold[one.change.id])) for one in concerned]
+                await self._record(connection, user_id, found)
+
+    async def _record(self, connection: AsyncConnection, user_id: UUID, found: Found) -> None:
+        made = {change.id: finding.product_id for change, finding in found if finding.outcome == "applied"}
+        not_made = [change for change, finding in found if finding.outcome == "not_applied"]
+        hopeless = [_failure(change, "CARDTRADER_FAILING") for change in not_made if change.attempts >= MOST_ATTEMPTS]
+        again = [change.id for change in not_made if change.attempts < MOST_ATTEMPTS]
+        undecided = [_failure(change, "OUTCOME_UNKNOWN") for change, finding in found if finding.outcome == "undecided"]
+        await ledger.accept(connection, made)
+        await ledger.fail(connection, hopeless + undecided)
+        await ledger.put_back(connection, again, counted=True)
+        for failure in undecided:
+            await _bury(connection, user_id, failure)
+
+
+async def _bury(connection: AsyncConnection, user_id: UUID, failure: Ending) -> None:
+    """A person has to look at what nobody can tell."""
+    letter = failed_records.Letter(str(failure.change.id), failure.detail or "", None)
+    operation_id = failure.change.operation_id
+    await failed_records.bury(connection, user_id, operation_id, [letter], context="cards", stage="change")
+
+
+def _failure(change: Change, reason: Reason, fields: Sequence[str] = ()) -> Ending:
+    return Ending(change, "failed", reason, sentence(reason, fields))
+
+
+def _find(change: Change, products: Mapping[int, Sequence[Product | BadProduct]], sold: Mapping[int, int]) -> Finding:
+    # One that names no usable blueprint may belong to any.
+    return find_out(change, [*products.get(change.blueprint_id, ()), *products.get(0, ())], sold)
+
+
+def _by_blueprint(rows: Sequence[Product | BadProduct]) -> dict[int, list[Product | BadProduct]]:
+    found: dict[int, list[Product | BadProduct]] = {}
+    for row in rows:
+        found.setdefault(row.blueprint_id if isinstance(row, Product) else 0, []).append(row)
+    return found

@@ -1,0 +1,126 @@
+"""Changes of a batch by what has to be done about them, in the order they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cards.changes import Change, Wanted
+
+_COLUMNS: Final = (
+    "change.id, change.operation_id, change.action, change.item_id, change.blueprint_id, change.product_id,"
+    " change.wanted, change.delta, change.marker, change.attempts, change.quantity_before"
+)
+_OF_BATCH: Final = "change.user_id = :user_id AND change.batch_id = :batch_id AND change.ended_at IS NULL"
+_WAITING: Final = text(f"""
+    SELECT {_COLUMNS} FROM item_changes AS change
+    WHERE {_OF_BATCH} AND change.state = 'waiting' ORDER BY change.id LIMIT :most
+""")  # noqa: S608 - constants only
+_UNKNOWN: Final = text(f"""
+    SELECT {_COLUMNS}, change.sent_at FROM item_changes AS change
+    WHERE {_OF_BATCH} AND change.state = 'sending' AND change.job_uuid IS NULL ORDER BY change.id LIMIT :most
+""")  # noqa: S608 - constants only
+_IN_JOB: Final = text(f"""
+    SELECT {_COLUMNS}, change.job_uuid, change.job_index, change.sent_at FROM item_changes AS change
+    WHERE {_OF_BATCH} AND change.state = 'sending' AND change.job_uuid IS NOT NULL
+    ORDER BY change.job_uuid, change.job_index
+""")  # noqa: S608 - constants only
+_TO_VERIFY: Final = text(f"""
+    SELECT {_COLUMNS}, change.state FROM item_changes AS change
+    WHERE {_OF_BATCH} AND change.state IN ('accepted', 'failed', 'cancelled')
+      AND change.blueprint_id = ANY (cast(:blueprints AS int[])) ORDER BY change.id
+""")  # noqa: S608 - constants only
+_BLUEPRINTS: Final = text(f"""
+    SELECT DISTINCT change.blueprint_id FROM item_changes AS change
+    WHERE {_OF_BATCH} AND change.state IN ('accepted', 'failed', 'cancelled') ORDER BY 1
+""")  # noqa: S608 - constants only
+# By blueprint: a new listing's copies may have gone to a product of any id.
+_SOLD: Final = text("""
+    SELECT sent.id, line.product_id, sum(line.quantity)::int AS copies
+    FROM unnest(cast(:ids AS bigint[]), cast(:blueprints AS int[]), cast(:sent_at AS timestamptz[]))
+         AS sent(id, blueprint_id, sent_at)
+    JOIN order_lines AS line ON line.blueprint_id = sent.blueprint_id AND line.created_at >= sent.sent_at
+    WHERE line.user_id = :user_id AND line.product_id IS NOT NULL
+    GROUP BY sent.id, line.product_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A change that was sent, when, and in which job at which place."""
+
+    change: Change
+    sent_at: datetime
+    job_uuid: UUID | None = None
+    job_index: int = 0
+
+
+async def waiting(connection: AsyncConnection, user_id: UUID, batch_id: UUID, *, most: int) -> list[Change]:
+    """The oldest changes of a batch that have to be sent."""
+    values = {"user_id": user_id, "batch_id": batch_id, "most": most}
+    return [_change(row) for row in await connection.execute(_WAITING, values)]
+
+
+async def unknown(connection: AsyncConnection, user_id: UUID, batch_id: UUID, *, most: int) -> list[Sent]:
+    """Changes that were sent and whose answer is lost."""
+    found = await connection.execute(_UNKNOWN, {"user_id": user_id, "batch_id": batch_id, "most": most})
+    return [Sent(_change(row), row.sent_at) for row in found]
+
+
+async def in_job(connection: AsyncConnection, user_id: UUID, batch_id: UUID) -> list[Sent]:
+    """Changes that a job of CardTrader works on, by job and place."""
+    found = await connection.execute(_IN_JOB, {"user_id": user_id, "batch_id": batch_id})
+    return [Sent(_change(row), row.sent_at, row.job_uuid, row.job_index) for row in found]
+
+
+async def blueprints(connection: AsyncConnection, user_id: UUID, batch_id: UUID) -> list[int]:
+    """What has to be read again to verify a batch, ascending."""
+    return list((await connection.execute(_BLUEPRINTS, {"user_id": user_id, "batch_id": batch_id})).scalars())
+
+
+async def to_verify(
+    connection: AsyncConnection, user_id: UUID, batch_id: UUID, blueprint_ids: Sequence[int]
+) -> list[tuple[Change, bool]]:
+    """Changes of these blueprints that CardTrader took (True) or that failed or were cancelled (False)."""
+    values = {"user_id": user_id, "batch_id": batch_id, "blueprints": list(blueprint_ids)}
+    return [(_change(row), row.state == "accepted") for row in await connection.execute(_TO_VERIFY, values)]
+
+
+async def sold_since(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> dict[int, dict[int, int]]:
+    """By change: copies by product, of its blueprint, that order items told of since it was sent."""
+    found = await connection.execute(
+        _SOLD,
+        {
+            "user_id": user_id,
+            "ids": [one.change.id for one in sent],
+            "blueprints": [one.change.blueprint_id for one in sent],
+            "sent_at": [one.sent_at for one in sent],
+        },
+    )
+    sold: dict[int, dict[int, int]] = {one.change.id: {} for one in sent}
+    for change_id, product_id, copies in found:
+        sold[change_id][product_id] = copies
+    return sold
+
+
+def _change(row: Row[Any]) -> Change:
+    return Change(
+        id=row.id,
+        operation_id=UUID(row.operation_id),
+        action=row.action,
+        item_id=row.item_id,
+        blueprint_id=row.blueprint_id,
+        product_id=row.product_id,
+        wanted=msgspec.convert(row.wanted, Wanted),
+        delta=row.delta,
+        marker=row.marker,
+        attempts=row.attempts,
+        quantity_before=row.quantity_before,
+    )
