@@ -39,6 +39,7 @@ class InventoryItem(BaseModel):
     id: int = Field(description="our id of the row")
     blueprint_id: int = Field(description="CardTrader's id of the printed card or product")
     quantity: int = Field(description="copies for sale")
+    raise_pending: int = Field(description="copies added by an edit; for sale once CardTrader has confirmed them")
     price_cents: int = Field(description="price of one copy, in cents of the account's currency")
     properties: dict[str, Any] | None = Field(description="condition, language, foil ... in CardTrader's names")
     external_stock_id: str | None = Field(description="CardTrader's product id")

@@ -42,7 +42,14 @@ class StockItem:
     print_table: str | None
     row_version: int
     reserved_quantity: int
+    raise_pending: int
     stale_since: datetime | None
+
+
+_COLUMNS: Final = [
+    func.coalesce(_item.raise_pending, 0).label(name) if name == "raise_pending" else _item[name]
+    for name in StockItem.__dataclass_fields__
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ class StockFilter:
     text: str | None = None
 
     def conditions(self, user_id: UUID) -> list[ColumnElement[bool]]:
-        """The WHERE clause for one seller."""
-        found: list[ColumnElement[bool]] = [_item.user_id == user_id]
+        """The WHERE clause for one seller; listings being taken off sale are hidden."""
+        found: list[ColumnElement[bool]] = [_item.user_id == user_id, _item.deleted_at.is_(None)]
         if self.blueprint_id is not None:
             found.append(_item.blueprint_id == self.blueprint_id)
         if self.updated_since is not None:
@@ -81,7 +88,7 @@ async def page(
 ) -> list[StockItem]:
     """Up to `limit` rows, newest change first, after a position or an offset."""
     query = (
-        select(*(_item[name] for name in StockItem.__dataclass_fields__))
+        select(*_COLUMNS)
         .where(*wanted.conditions(user_id))
         .order_by(_item.updated_at.desc(), _item.id.desc())
         .limit(limit)

@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, delete, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, Select, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.tables import export_chunks, sync_operations
@@ -55,14 +55,34 @@ async def register(
     connection: AsyncConnection, user_id: UUID, operation_id: UUID, operation_type: str, metadata: Mapping[str, object]
 ) -> None:
     """Insert the operation as `pending`."""
-    values = {
+    await connection.execute(insert(sync_operations).values(_pending(user_id, operation_id, operation_type, metadata)))
+
+
+async def register_once(
+    connection: AsyncConnection, user_id: UUID, operation_id: UUID, operation_type: str, metadata: Mapping[str, object]
+) -> bool:
+    """`register`, or False when there is one of that id already; waits for whoever is inserting it."""
+    values = _pending(user_id, operation_id, operation_type, metadata)
+    once = insert(sync_operations).values(values).on_conflict_do_nothing(index_elements=["operation_id"])
+    return (await connection.execute(once)).rowcount == 1
+
+
+def _pending(
+    user_id: UUID, operation_id: UUID, operation_type: str, metadata: Mapping[str, object]
+) -> dict[str, object]:
+    return {
         "user_id": user_id,
         "operation_id": str(operation_id),
         "operation_type": operation_type,
         "status": "pending",
         "operation_metadata": dict(metadata),
     }
-    await connection.execute(insert(sync_operations).values(values))
+
+
+async def metadata_of(connection: AsyncConnection, operation_id: UUID) -> Mapping[str, Any]:
+    """What was recorded with an operation; empty when there is none."""
+    query = select(_op.operation_metadata).where(_op.operation_id == str(operation_id))
+    return (await connection.execute(query)).scalar_one_or_none() or {}
 
 
 async def find(connection: AsyncConnection, user_id: UUID, operation_id: str) -> Operation | None:

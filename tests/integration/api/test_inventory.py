@@ -60,6 +60,7 @@ async def test_an_item_has_the_fields_of_the_seed_and_ours(seller: Seller) -> No
         "print_table",
         "row_version",
         "reserved_quantity",
+        "raise_pending",
         "stale_since",
     }
     assert (row["properties"], row["updated_at"], row["graded"]) == (properties, "2026-01-01T12:01:00Z", False)
