@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.cards.watching import UNWATCHED, Watch
 from clients.catalog import CatalogSnapshot
 from db import failed_records
-from db.cards import stock
+from db.cards import late_sales, stock
 from db.cards.staging import ChunkCounters
 from db.cards.stock_copy import stock_copy
 from domain.cards.chunks import Blueprints, Ints, KeyRange, Keys, Mask
@@ -145,6 +145,7 @@ async def _store(
     await failed_records.bury(connection, stamp.user_id, stamp.operation_id, letters, context="cards", stage="validate")
     if stream:
         await stock.insert(connection, stream)
+        await late_sales.lower_new_rows(connection, stamp)
     return await stock.update(connection, stamp, changed) if changed else set()
 
 

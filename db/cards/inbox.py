@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.cards.late_sales import gate
 from db.cards.tables import webhook_inbox
 from domain.cards.sync_errors import BLOCKING
 
@@ -29,7 +30,7 @@ _ACTIONABLE: Final = """
     AND (event.reread_at IS NULL OR NOT EXISTS (
         SELECT 1 FROM sync_operations AS sync
         WHERE sync.user_id = event.user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
-          AND sync.status IN ('pending', 'running')))
+          AND sync.status IN ('pending', 'running') AND NOT sync.operation_metadata ? 'blueprint_id'))
 """
 # A batch is bounded in blueprints too, so that its re-read fits into one attempt; the oldest event is always in it.
 _TAKE = text(f"""
@@ -55,11 +56,35 @@ _SETTLE = text("""
         WHEN unmatched AND EXISTS (
             SELECT 1 FROM sync_operations AS sync
             WHERE sync.user_id = event.user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
-              AND sync.status IN ('pending', 'running')) THEN NULL
+              AND sync.status IN ('pending', 'running') AND NOT sync.operation_metadata ? 'blueprint_id') THEN NULL
         ELSE now() END
     WHERE user_id = :user_id AND id = ANY (cast(:ids AS bigint[])) AND processed_at IS NULL
     RETURNING processed_at IS NOT NULL AS settled
 """)
+
+
+# The secret is that of the signature: replaced meanwhile, it proves nothing any more.
+_STORE = text("""
+    INSERT INTO webhook_inbox
+        (user_id, webhook_id, cause, mode, body_encrypted, blueprint_ids, unmatched, outcome, processed_at)
+    SELECT user_id, :webhook_id, :cause, :mode, :body_encrypted, cast(:blueprint_ids AS int[]), :unmatched,
+           nullif(:outcome, ''), CASE WHEN :outcome <> '' THEN now() END
+    FROM user_sync_settings WHERE user_id = :user_id AND webhook_secret = :secret
+    ON CONFLICT (webhook_id) DO NOTHING RETURNING id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A verified webhook and what is left to do about it: blueprints to read again, or an outcome when nothing is."""
+
+    webhook_id: str
+    cause: str
+    mode: str
+    body_encrypted: bytes
+    blueprint_ids: Collection[int] = ()
+    unmatched: bool = False
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +107,16 @@ async def receive(
         "body_encrypted": body_encrypted,
     }
     stored = insert(webhook_inbox).values(row).on_conflict_do_nothing(index_elements=["webhook_id"])
-    event_id: int | None = (await connection.execute(stored.returning(_inbox.id))).scalar_one_or_none()
+    passed = stored.returning(_inbox.id, gate(user_id))
+    event_id: int | None = (await connection.execute(passed)).scalar_one_or_none()
     return event_id
+
+
+async def store(connection: AsyncConnection, user_id: UUID, webhook: Webhook, *, secret: str) -> bool:
+    """Store a webhook; False when one of its id is there, or `secret` (encrypted) is not the account's any more."""
+    values = {name: getattr(webhook, name) for name in Webhook.__dataclass_fields__}
+    values |= {"blueprint_ids": sorted(webhook.blueprint_ids), "user_id": user_id, "secret": secret}
+    return (await connection.execute(_STORE, values)).first() is not None
 
 
 async def request_reread(

@@ -221,4 +221,5 @@ order_lines = Table(
     Column("blueprint_id", Integer, nullable=False),
     UniqueConstraint("user_id", "order_id", "order_item_id", name="uq_order_lines_item"),
     Index("idx_order_lines_product", "user_id", "product_id"),
+    Index("idx_order_lines_created", "user_id", "created_at"),
 )

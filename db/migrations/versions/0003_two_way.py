@@ -276,8 +276,11 @@ def upgrade() -> None:
         ),
     )
 
+    op.create_index("idx_order_lines_created", "order_lines", ["user_id", "created_at"], unique=False)
+
 
 def downgrade() -> None:
+    op.drop_index("idx_order_lines_created", table_name="order_lines")
     op.drop_column("user_sync_settings", "suspended_at")
     op.drop_column("user_sync_settings", "highest_order_id")
     op.drop_column("user_inventory_items", "deleted_at")
