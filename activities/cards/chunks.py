@@ -14,6 +14,7 @@ from temporalio import activity
 
 from activities.cards.errors import ChunkUnreadable, OperationClosed
 from activities.cards.merging import Incoming, Merged, merge
+from activities.cards.watching import watching
 from activities.support import beating
 from clients.catalog import Catalog, CatalogSnapshot
 from db import failed_records
@@ -45,10 +46,11 @@ class ChunkMerge:
             claimed = await _claim(connection, request)
             if claimed.applied:
                 return Counters(**asdict(claimed.applied))
-            letter = failed_records.Letter(f"chunk-{request.chunk_no}", request.reason, None)
-            await failed_records.bury(
-                connection, request.user_id, request.operation_id, [letter], context="cards", stage="apply"
-            )
+            if not claimed.reporting.dry_run:
+                letter = failed_records.Letter(f"chunk-{request.chunk_no}", request.reason, None)
+                await failed_records.bury(
+                    connection, request.user_id, request.operation_id, [letter], context="cards", stage="apply"
+                )
             rows = len(claimed.keys)
             return await _record(connection, request, Merged(staging.ChunkCounters(rows=rows, failed=rows), [], []))
 
@@ -70,7 +72,9 @@ async def _apply(
         return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
 
     stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
-    merged = await merge(connection, stamp, Incoming(claimed.keys, claimed.range, json, claimed.staged), snapshot)
+    incoming = Incoming(claimed.keys, claimed.range, json, claimed.staged)
+    watch = watching(request.user_id, request.operation_id, claimed.reporting)
+    merged = await merge(connection, stamp, incoming, snapshot, watch)
     return await _record(connection, request, merged)
 
 

@@ -9,17 +9,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.errors import OperationClosed
+from activities.cards.reporting import conclude
+from activities.cards.watching import Watch, watching
 from activities.support import beating
 from db import failed_records
-from db.cards import lifecycle, staging, stock
+from db.cards import drift, lifecycle, staging, stock
+from db.cards.reporting import Reporting
 from db.session import Database
 from domain.cards.shrink import removal_allowed
-from domain.cards.sync_errors import sentence
+from domain.cards.sync_errors import is_blocking, sentence
 from workflows.cards.contracts import AbortSync, Counters, FinishSync, OperationRef, SyncPlan, SyncResult
+
+_MOST_ROWS = 5_000
 
 
 class SyncOperations:
@@ -52,7 +58,7 @@ class SyncOperations:
         self, connection: AsyncConnection, request: FinishSync, metadata: Mapping[str, object]
     ) -> SyncResult:
         merged, sums = await staging.totals(connection, request.operation_id)
-        totals = Counters(**asdict(sums))
+        totals, reporting = Counters(**asdict(sums)), Reporting.of(metadata)
         stale, removed, held = await self._settle_missing(connection, request, metadata, created=totals.created)
         clean = not (totals.failed or request.failed_chunks)
         result = SyncResult(
@@ -64,9 +70,12 @@ class SyncOperations:
         )
         numbers = _numbers(merged, totals) | {"stale": stale, "removed": removed, "held": held}
         closing = {"phase": "done", "result": result.model_dump(), **numbers}
+        if summary := await conclude(connection, request.user_id, request.operation_id, reporting, totals):
+            closing["drift"] = msgspec.to_builtins(summary)
         await lifecycle.note(connection, request.operation_id, closing, status=result.status)
-        remark = sentence("REMOVALS_HELD") if held else None
-        await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
+        if not reporting.dry_run:
+            remark = sentence("REMOVALS_HELD") if held else None
+            await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
         await staging.drop(connection, request.operation_id)
         return result
 
@@ -74,23 +83,25 @@ class SyncOperations:
         self, connection: AsyncConnection, request: FinishSync, metadata: Mapping[str, object], *, created: int
     ) -> tuple[int, int, int]:
         """(made stale, removed, held). An export that may be incomplete proves nothing about what it lacks."""
-        manifest = metadata["manifest"]
+        manifest, reporting = metadata["manifest"], Reporting.of(metadata)
         if not isinstance(manifest, dict) or not manifest["complete"]:
             return 0, 0, 0
-        await failed_records.settle_older(connection, request.user_id, request.operation_id, context="cards")
         began = datetime.fromisoformat(str(metadata["export_began"]))
         fresh, again = await stock.missing_rows(connection, request.user_id, request.operation_id, began)
+        await _tell(watching(request.user_id, request.operation_id, reporting), connection, fresh)
         allowed = removal_allowed(
             missing=len(fresh),
-            baseline=await lifecycle.listed_rows(connection, request.user_id) - created,
+            # What a dry run would create is not there.
+            baseline=await lifecycle.listed_rows(connection, request.user_id) - (0 if reporting.dry_run else created),
             held_before=await lifecycle.held_before(connection, request.user_id, request.operation_id),
             force=request.force,
         )
-        if not allowed:
-            return 0, 0, len(fresh)
-        await stock.retire(connection, fresh, began)
-        await stock.remove(connection, again)
-        return len(fresh), len(again), 0
+        if not reporting.dry_run:
+            await failed_records.settle_older(connection, request.user_id, request.operation_id, context="cards")
+            if allowed:
+                await stock.retire(connection, fresh, began)
+                await stock.remove(connection, again)
+        return (len(fresh), len(again), 0) if allowed else (0, 0, len(fresh))
 
     @activity.defn
     async def abort_sync(self, request: AbortSync) -> None:
@@ -105,10 +116,30 @@ class SyncOperations:
             status = "cancelled" if request.cancelled else "failed"
             numbers = _numbers(merged, Counters(**asdict(sums)))
             await lifecycle.note(connection, request.operation_id, closing | numbers, status=status)
-            await lifecycle.close_account(connection, request.user_id, error=f"{request.code}: {message}", synced=False)
+            await _close_account(connection, request, f"{request.code}: {message}", current.operation_metadata)
+            await drift.forget_counts(connection, request.user_id, request.operation_id)
             await staging.drop(connection, request.operation_id)
 
 
 def _numbers(merged: int, totals: Counters) -> dict[str, object]:
     counted = totals.model_dump()
     return {"processed_chunks": merged, "processed": counted.pop("rows"), **counted}
+
+
+async def _tell(watch: Watch, connection: AsyncConnection, item_ids: list[int]) -> None:
+    """Some thousand at a time: where nothing is for sale any more, all of a stock is missing."""
+    for start in range(0, len(item_ids), _MOST_ROWS):
+        await watch.lacking(connection, item_ids[start : start + _MOST_ROWS])
+
+
+async def _close_account(
+    connection: AsyncConnection, request: AbortSync, error: str, metadata: Mapping[str, object]
+) -> None:
+    """A dry run leaves no trace; a reconciliation that can be repeated puts nobody out of action."""
+    if metadata.get("dry_run"):
+        return
+    again = metadata.get("mode") == "periodic_sync" and not is_blocking(request.code)
+    if again and await lifecycle.was_synced(connection, request.user_id):
+        await lifecycle.leave_active(connection, request.user_id, remark=error)
+    else:
+        await lifecycle.close_account(connection, request.user_id, error=error, synced=False)

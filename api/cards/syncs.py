@@ -13,16 +13,13 @@ from typing import Final
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.temporal import CALL, temporal_faults
-from workflows.cards.contracts import BULK_SYNC_WORKFLOW, BulkSyncInput, bulk_sync_id
-from workflows.search_attributes import CONTEXT, PROGRESS, SYNC_PHASE, SYNC_STATUS, USER_ID
-from workflows.task_queues import HIGH_PRIORITY
+from workflows.cards.contracts import BulkSyncInput, ReconcileBlueprint, bulk_sync_id
+from workflows.cards.starting import MEMO_OPERATION, start_bulk_sync, start_reconcile_blueprint
 
-MEMO_OPERATION: Final = "operation_id"
 _CLOSE_POLL_SECONDS: Final = 0.2
 
 
@@ -59,18 +56,15 @@ class BulkSyncs:
         """Start the workflow; needs no worker to be alive. Raises `AlreadyRunning`."""
         try:
             with temporal_faults():
-                await self._client.start_workflow(
-                    BULK_SYNC_WORKFLOW,
-                    sync,
-                    id=bulk_sync_id(sync.user_id),
-                    task_queue=HIGH_PRIORITY,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    memo={MEMO_OPERATION: str(sync.operation_id)},
-                    static_summary="Bulk sync, removals accepted" if sync.force else "Bulk sync",
-                    search_attributes=_attributes(sync.user_id),
-                    priority=Priority(fairness_key=str(sync.user_id)),
-                    rpc_timeout=CALL,
-                )
+                await start_bulk_sync(self._client, sync, timeout=CALL)
+        except WorkflowAlreadyStartedError:
+            raise AlreadyRunning from None
+
+    async def start_blueprint(self, request: ReconcileBlueprint) -> None:
+        """Start the reconciliation of one blueprint. Raises `AlreadyRunning`."""
+        try:
+            with temporal_faults():
+                await start_reconcile_blueprint(self._client, request, timeout=CALL)
         except WorkflowAlreadyStartedError:
             raise AlreadyRunning from None
 
@@ -121,14 +115,3 @@ async def _running(description: WorkflowExecutionDescription) -> RunningSync | N
         retrying=any(activity.attempt > 1 for activity in pending),
     )
 
-
-def _attributes(user_id: UUID) -> TypedSearchAttributes:
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(USER_ID, str(user_id)),
-            SearchAttributePair(CONTEXT, "cards"),
-            SearchAttributePair(SYNC_STATUS, "pending"),
-            SearchAttributePair(SYNC_PHASE, "queued"),
-            SearchAttributePair(PROGRESS, 0),
-        ]
-    )

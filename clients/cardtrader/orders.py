@@ -58,6 +58,12 @@ class Orders:
             from_id = page[-1].id
             yield page
 
+    async def newest_id(self) -> int:
+        """Id of the newest sale; 0 when there is none."""
+        newest: Params = {"sort": "id.desc", "order_as": "seller", "limit": 1}
+        page = await self._transport.get("orders", list[Order], params=newest)
+        return max((order.id for order in page), default=0)
+
     async def get(self, order_id: int) -> Order:
         """One order.
 

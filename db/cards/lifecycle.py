@@ -44,7 +44,7 @@ async def still_open(connection: AsyncConnection, operation_ids: Collection[UUID
 
 
 async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> bool:
-    """Mark the operation running and the seller in `initial_sync`; False when it has ended already.
+    """Mark the operation running and the seller in `initial_sync` (not in a dry run); False when it has ended already.
 
     Single flight is the workflow id's: any other bulk sync still open here lost its workflow and is closed.
     What others left staged is dropped.
@@ -53,15 +53,33 @@ async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) 
     if current is None or current.status not in ("pending", "running"):
         return False
     await _close_orphans(connection, user_id, operation_id)
-    started = {"phase": "downloading", "started_at": (await now(connection)).isoformat()}
+    started: dict[str, object] = {"phase": "downloading", "started_at": (await now(connection)).isoformat()}
+    metadata = current.operation_metadata
     if current.status == "pending":
+        started |= await _reporting(connection, user_id, metadata)
         await note(connection, operation_id, started, status="running")
-    await connection.execute(
-        update(user_sync_settings)
-        .where(user_sync_settings.c.user_id == user_id)
-        .values(sync_status="initial_sync", last_error=None, updated_at=func.now())
-    )
+    if not metadata.get("dry_run"):
+        await connection.execute(
+            update(user_sync_settings)
+            .where(user_sync_settings.c.user_id == user_id)
+            .values(sync_status="initial_sync", last_error=None, updated_at=func.now())
+        )
     return True
+
+
+async def _reporting(connection: AsyncConnection, user_id: UUID, metadata: Mapping[str, object]) -> dict[str, bool]:
+    """A reconciliation reports drift; all of a first sync would be drift, and says nothing."""
+    if metadata.get("mode") != "periodic_sync":
+        return {}
+    synced = await was_synced(connection, user_id)
+    return {"reports": synced or bool(metadata.get("dry_run"))}
+
+
+async def was_synced(connection: AsyncConnection, user_id: UUID) -> bool:
+    """Whether a sync of the seller's whole stock has ever succeeded."""
+    columns = user_sync_settings.c
+    query = select(columns.last_sync_at.is_not(None)).where(columns.user_id == user_id)
+    return bool((await connection.execute(query)).scalar())
 
 
 async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> None:
@@ -71,6 +89,7 @@ async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_i
         update(sync_operations)
         .where(columns.user_id == user_id, columns.operation_id != str(operation_id))
         .where(columns.operation_type.in_(BULK_TYPES), columns.status.in_(("pending", "running")))
+        .where(~columns.operation_metadata.has_key("blueprint_id"))
         .values(
             status="failed",
             completed_at=func.now(),
@@ -101,6 +120,12 @@ async def note(
     )
 
 
+async def leave_active(connection: AsyncConnection, user_id: UUID, *, remark: str) -> None:
+    """The seller's status after a reconciliation that could not be done: the stock is as good as it was."""
+    changes = {"sync_status": "active", "last_error": remark, "updated_at": func.now()}
+    await connection.execute(update(user_sync_settings).where(user_sync_settings.c.user_id == user_id).values(changes))
+
+
 async def close_account(connection: AsyncConnection, user_id: UUID, *, error: str | None, synced: bool) -> None:
     """The seller's status after a sync: `active`, or `error` with the sentence to show."""
     changes: dict[str, object] = {
@@ -124,13 +149,15 @@ async def listed_rows(connection: AsyncConnection, user_id: UUID) -> int:
 
 
 async def held_before(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> int:
-    """Rows the seller's previous finished sync held back, or 0."""
+    """Rows the seller's previous finished sync held back, or 0; what changed nothing held nothing."""
     columns = sync_operations.c
     query = (
         select(columns.operation_metadata["held"].as_integer())
         .where(columns.user_id == user_id, columns.operation_id != str(operation_id))
         .where(columns.operation_type.in_(BULK_TYPES))
         .where(columns.status.in_(("completed", "completed_with_errors")))
+        .where(~columns.operation_metadata.has_key("blueprint_id"))
+        .where(columns.operation_metadata["dry_run"].astext.is_distinct_from("true"))
         .order_by(columns.id.desc())
         .limit(1)
     )

@@ -47,8 +47,8 @@ class Operation:
 
     @property
     def is_bulk(self) -> bool:
-        """Whether a bulk sync workflow drives it."""
-        return self.operation_type in BULK_TYPES
+        """Whether a bulk sync workflow drives it; a reconciliation of one blueprint has a workflow of its own."""
+        return self.operation_type in BULK_TYPES and self.story.blueprint_id is None
 
 
 async def register(
@@ -91,8 +91,9 @@ async def find(connection: AsyncConnection, user_id: UUID, operation_id: str) ->
 
 
 async def newest_bulk(connection: AsyncConnection, user_id: UUID) -> Operation | None:
-    """The seller's latest bulk or periodic sync."""
-    return await _first(connection, _newest(_of(user_id).where(_op.operation_type.in_(BULK_TYPES))))
+    """The seller's latest sync of the whole stock."""
+    whole = _op.operation_type.in_(BULK_TYPES), ~_op.operation_metadata.has_key("blueprint_id")
+    return await _first(connection, _newest(_of(user_id).where(*whole)))
 
 
 async def list_for(

@@ -10,6 +10,8 @@ import numpy as np
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.cards import reporting
+from db.cards.reporting import Reporting
 from db.cards.tables import export_chunks, sync_operations
 from domain.cards.chunks import KEY, Bound, KeyRange, Keys, Mask
 
@@ -51,6 +53,7 @@ class ClaimedChunk:
     staged: Mask | None
     export_began: datetime
     applied: ChunkCounters | None
+    reporting: Reporting
 
 
 async def fence(connection: AsyncConnection, operation_id: UUID, attempt: str) -> bool:
@@ -99,6 +102,9 @@ def _outcome(counters: ChunkCounters) -> dict[str, int]:
     return {name: getattr(counters, name) for name in ChunkCounters.__dataclass_fields__ if name != "rows"}
 
 
+_metadata = sync_operations.c.operation_metadata
+
+
 async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) -> ClaimedChunk | None:
     """Lock a chunk of a running operation until the transaction ends; None when there is none (any more)."""
     columns = export_chunks.c
@@ -113,7 +119,7 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
             columns.high_blueprint_id,
             columns.high_product_id,
             *(columns[name] for name in ("created", "updated", "unchanged", "skipped", "contested", "failed")),
-            sync_operations.c.operation_metadata["export_began"].astext.label("export_began"),
+            *(_metadata[name].astext.label(name) for name in ("export_began", *reporting.NAMES)),
         )
         .join(sync_operations, sync_operations.c.operation_id == columns.operation_id)
         .where(columns.operation_id == str(operation_id), columns.chunk_no == chunk_no)
@@ -134,6 +140,7 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
         applied=ChunkCounters(**{name: row[name] for name in ChunkCounters.__dataclass_fields__})
         if row["applied_at"]
         else None,
+        reporting=Reporting.of(row),
     )
 
 

@@ -9,7 +9,7 @@ weekly order that collects them is read again, never counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -108,6 +108,12 @@ def judge(event: Event) -> Verdict:
     items = list(_items(order))
     lines = tuple(_line(event.object_id, order, item) for item in items)
     return Verdict(event.object_id, lines, _reread(order))
+
+
+def judge_found(order_id: int, order: bytes) -> Verdict:
+    """Classify an order that was read, not told: only sales of which no event told have an effect."""
+    verdict = judge(Event("read", "order.update", "Order", order_id, data=msgspec.Raw(order)))
+    return replace(verdict, reread="if_sold") if verdict.reread == "always" else verdict
 
 
 def sold_quantities(lines: Iterable[OrderLine]) -> dict[tuple[int, int], int]:

@@ -11,6 +11,8 @@ from typing import Final, Literal, Self
 
 import msgspec
 
+from domain.cards.drift import DriftSummary
+
 State = Literal["pending", "running", "completed", "completed_with_errors", "failed", "cancelled"]
 SeedStatus = Literal["pending", "completed", "failed"]
 Phase = Literal["queued", "starting", "downloading", "applying", "finishing", "done"]
@@ -44,6 +46,8 @@ class Projection(Counts, frozen=True):
 
     mode: str = "bulk_sync"
     force: bool = False
+    dry_run: bool = False
+    blueprint_id: int | None = None
     phase: Phase = "queued"
     started_at: datetime | None = None
     applying_since: datetime | None = None
@@ -52,6 +56,7 @@ class Projection(Counts, frozen=True):
     stale: int = 0
     removed: int = 0
     held: int = 0
+    drift: DriftSummary | None = None
     error: Failure | None = None
 
     def with_counts(self, live: Counts) -> Self:

@@ -13,7 +13,8 @@ SENTENCES = {
     "REMOVALS_HELD": "The export lacks unusually many products; they stay until a second sync agrees, or is forced.",
 }
 
-BLOCKING = tuple(SENTENCES[code] for code in ("ACCOUNT_NOT_LINKED", "TOKEN_REJECTED"))
+_BLOCKING_CODES = ("ACCOUNT_NOT_LINKED", "TOKEN_REJECTED")
+BLOCKING = tuple(SENTENCES[code] for code in _BLOCKING_CODES)
 """An account whose error reads so can do nothing until it is linked again."""
 
 _BY_ERROR = {
@@ -34,6 +35,11 @@ _BY_ERROR = {
 def code_for(error_type: str | None) -> str:
     """The code for the wire type of a failed activity."""
     return _BY_ERROR.get(error_type or "", "SYNC_FAILED")
+
+
+def is_blocking(code: str) -> bool:
+    """Whether nothing can be done for the account until it is linked again."""
+    return code in _BLOCKING_CODES
 
 
 def sentence(code: str) -> str:

@@ -65,7 +65,13 @@ class Stock:
         return self
 
     async def stage(
-        self, products: Sequence[dict[str, Any]], *, size: int = 1000, complete: bool = True
+        self,
+        products: Sequence[dict[str, Any]],
+        *,
+        size: int = 1000,
+        complete: bool = True,
+        mode: str = "bulk_sync",
+        dry_run: bool = False,
     ) -> tuple[UUID, int]:
         """Begin a sync and stage an export; its operation and the number of chunks."""
         operation_id = uuid4()
@@ -86,7 +92,8 @@ class Stock:
         ]
         manifest = {"chunk_count": len(staged), "product_count": len(raws), "checksum": "0", "complete": complete}
         async with self.database.begin() as connection:
-            await operations.register(connection, self.user_id, operation_id, "bulk_sync", {})
+            kind = {"mode": mode, "dry_run": dry_run}
+            await operations.register(connection, self.user_id, operation_id, mode, kind)
             await lifecycle.begin(connection, self.user_id, operation_id)
             values = {"export_began": self.began.isoformat(), "manifest": manifest}
             await lifecycle.note(connection, operation_id, values)
@@ -114,13 +121,21 @@ class Stock:
         await ActivityEnvironment().run(self.operations.abort_sync, request)
 
     async def sync(
-        self, products: Sequence[dict[str, Any]], *, force: bool = False, complete: bool = True
+        self, products: Sequence[dict[str, Any]], *, force: bool = False, complete: bool = True, **kind: Any
     ) -> SyncResult:
         """A whole sync of that export."""
-        operation_id, count = await self.stage(products, complete=complete)
+        operation_id, count = await self.stage(products, complete=complete, **kind)
         for number in range(count):
             await self.apply(operation_id, number)
         return await self.finish(operation_id, force=force)
+
+    async def reconcile(self, products: Sequence[dict[str, Any]], *, dry_run: bool = False) -> UUID:
+        """A whole reconciliation with that export; its operation."""
+        operation_id, count = await self.stage(products, mode="periodic_sync", dry_run=dry_run)
+        for number in range(count):
+            await self.apply(operation_id, number)
+        await self.finish(operation_id)
+        return operation_id
 
     async def add(self, product_id: int | None, blueprint_id: int = 1, **columns: Any) -> int:
         """Insert a row of stock; its id."""

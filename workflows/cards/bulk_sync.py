@@ -75,6 +75,7 @@ class BulkSyncWorkflow:
         # Repeated in every run of the chain: it is idempotent, and its answer is this run's plan.
         plan = await self._begin()
         if start.fan_out is None:
+            await self._find_orders(start)
             self._enter("downloading", "running")
             manifest = await self._stage()
             self._fan_out = FanOut(chunk_count=manifest.chunk_count, product_count=manifest.product_count)
@@ -87,6 +88,19 @@ class BulkSyncWorkflow:
         return await steps.BEGIN_SYNC.run(
             self._ref, id="begin", summary="open the operation", fairness_key=self._fairness
         )
+
+    async def _find_orders(self, start: BulkSyncInput) -> None:
+        """A reconciliation asks for the sales of which no webhook told; what it cannot learn, the export repairs."""
+        if start.mode != "periodic_sync":
+            return
+        try:
+            await steps.FIND_ORDERS.run(
+                self._ref, id="orders", summary="look for sales no webhook told of", fairness_key=self._fairness
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error) or wire_type(error) == "OperationClosed":
+                raise
+            workflow.logger.warning("orders were not read", extra={"reason": wire_type(error)})
 
     async def _stage(self) -> Manifest:
         """The whole export at once or, when that keeps timing out, one export per expansion."""
@@ -158,7 +172,8 @@ class BulkSyncWorkflow:
             self._enter("applying", "running", percent=self._fan_out.chunks_done * 100 // before.chunk_count)
 
     async def _finish(self) -> SyncResult:
-        await self._reread()
+        if not self._start.dry_run:
+            await self._reread()
         request = FinishSync(
             **self._ref.model_dump(), force=self._start.force, failed_chunks=self._fan_out.failed_chunks
         )

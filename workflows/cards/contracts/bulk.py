@@ -58,6 +58,7 @@ class BulkSyncInput(Message):
     operation_id: UUID
     mode: SyncMode = "bulk_sync"
     force: bool = Field(False, description="accept a stock that shrank suspiciously")
+    dry_run: bool = Field(False, description="report what differs, and change nothing")
     fan_out: FanOut | None = None
 
 

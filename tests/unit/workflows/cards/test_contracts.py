@@ -87,7 +87,18 @@ def test_messages_are_frozen_and_take_fields_of_the_future(model: type[Message])
 
 def test_only_ids_and_facts_are_without_default() -> None:
     required = {name for model in MODELS for name, field in model.model_fields.items() if field.is_required()}
-    facts = {"user_id", "operation_id", "chunk_no", "chunk_count", "product_count", "checksum", "reason", "code"}
+    facts = {
+        "user_id",
+        "operation_id",
+        "batch_id",
+        "chunk_no",
+        "chunk_count",
+        "product_count",
+        "checksum",
+        "reason",
+        "code",
+        "blueprint_id",
+    }
     assert required == facts
 
 
@@ -107,7 +118,7 @@ def test_the_workflow_id_is_the_sellers() -> None:
 # --- steps
 
 
-QUEUES = cards_activities(Resources(Mock(), Mock(), Mock(), Mock(), Mock()), SyncPlan(), chunk_size=1)
+QUEUES = cards_activities(Resources(*[Mock()] * 6), SyncPlan(), chunk_size=1)
 ACTIVITIES = {
     activity._Definition.must_from_callable(method).name: (queue, method)
     for queue, methods in QUEUES.items()
