@@ -8,56 +8,33 @@ constant in the size of the export.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
-from typing import Literal
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.cutting import ChunkCutter, numbered
-from activities.cards.errors import (
-    AccountNotLinked,
-    ExportTooSlow,
-    ExportUnusable,
-    OperationClosed,
-    StagingSuperseded,
-)
+from activities.cards.downloading import Attempt, ExportDownloads
+from activities.cards.errors import ExportTooSlow, ExportUnusable, OperationClosed, StagingSuperseded
 from activities.cards.leftovers import Leftovers
 from activities.cards.spool import ExportSpool
-from activities.cards.staging_area import Download, StagingArea, Workspace, began_at
-from activities.support import Beat, ahead, beating, postponing
-from clients.cardtrader import CardTrader, CardTraderClient
-from clients.cardtrader.errors import ExportTimedOut, ExportTruncated, NotFound, Refused
+from activities.cards.staging_area import Download, StagingArea
+from activities.support import ahead, beating, postponing
+from clients.cardtrader import CardTrader
+from clients.cardtrader.errors import ExportTimedOut, ExportTruncated
 from clients.catalog import Catalog
 from db.cards import lifecycle, sellers, staging
 from db.cards.stock import MergeStamp
 from db.session import Database
 from db.vault import Vault
 from domain.cards.export_json import ExportRejected
-from workflows.cards.contracts import Manifest, StageExport
+from domain.cards.settled import MOST_CHUNKS, encode
+from workflows.cards.contracts import Counters, Manifest, StageExport
 
 _MOST_TRIES = 3
 _CHUNKS_PER_WRITE = 3
-
-Scope = int | Literal["null"] | None
-"""Expansion to export; "null" are the products without one, None is everything."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt at staging one export."""
-
-    request: StageExport
-    workspace: Workspace
-    beat: Beat
-
-    @property
-    def name(self) -> str:
-        """Tells it from every other attempt, also from those of another strategy."""
-        return f"{self.request.strategy}-{self.workspace.attempt}"
 
 
 class ExportStaging:
@@ -74,8 +51,7 @@ class ExportStaging:
         chunk_size: int,
     ) -> None:
         self._database = database
-        self._vault = vault
-        self._cardtrader = cardtrader
+        self._downloads = ExportDownloads(database, vault, cardtrader)
         self._catalog = catalog
         self._area = area
         self._leftovers = Leftovers(database, area)
@@ -128,47 +104,16 @@ class ExportStaging:
             raise final from cause
 
     async def _stage(self, attempt: Attempt) -> Manifest:
-        download = await self._downloaded(attempt)
+        download = await self._downloads.of(attempt)
         attempt.beat.phase = "sorting"
         spool = await asyncio.to_thread(_spool, attempt, download)
         return await self._write(attempt, download, spool)
-
-    async def _downloaded(self, attempt: Attempt) -> Download:
-        """The complete download, from an earlier attempt on this machine or anew."""
-        if earlier := await asyncio.to_thread(attempt.workspace.published):
-            return earlier
-        folder = await asyncio.to_thread(attempt.workspace.resume)
-        client = self._cardtrader.for_token(await self._token(attempt.request.user_id))
-        async with self._database.begin() as connection:
-            began = await asyncio.to_thread(began_at, folder, await lifecycle.now(connection))
-        download = await self._fetch(client, attempt, folder, began)
-        return await asyncio.to_thread(attempt.workspace.publish, folder, download)
-
-    async def _token(self, user_id: UUID) -> str:
-        async with self._database.begin() as connection:
-            seller = await sellers.find(connection, user_id)
-        token = self._vault.decrypt(seller.cardtrader_token_encrypted) if seller else ""
-        if not token:
-            raise AccountNotLinked
-        return token
-
-    async def _fetch(self, client: CardTraderClient, attempt: Attempt, folder: Path, began: datetime) -> Download:
-        attempt.beat.phase = "downloading"
-        if attempt.request.strategy == "full":
-            await _fetch_one(client, attempt, None, folder / "export.json")
-            return Download(began, complete=True, files=["export.json"])
-        files = []
-        for expansion in await client.expansions_export():
-            files.append(f"export-{expansion.id}.json")
-            await _fetch_one(client, attempt, expansion.id, folder / files[-1])
-        complete = await _fetch_homeless(client, attempt, folder / "export-null.json")
-        return Download(began, complete=complete, files=[*files, "export-null.json"] if complete else files)
 
     async def _write(self, attempt: Attempt, download: Download, spool: ExportSpool) -> Manifest:
         attempt.beat.phase = "staging"
         present = await self._present(attempt, download)
         cutter = await self._cutter(attempt, download)
-        chunks = numbered(spool.chunks(self._chunk_size, sparse=cutter.sparse))
+        chunks = numbered(spool.chunks(self._chunk_size))
         async for batch in ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
             attempt.beat.done = batch[-1].number + 1
             cut = await asyncio.gather(*(cutter.cut(chunk) for chunk in batch))
@@ -176,8 +121,7 @@ class ExportStaging:
         manifest = Manifest(
             chunk_count=cutter.count, product_count=spool.count, checksum=cutter.checksum, complete=download.complete
         )
-        await self._publish(attempt, download, manifest)
-        return manifest
+        return await self._publish(attempt, download, manifest)
 
     async def _cutter(self, attempt: Attempt, download: Download) -> ChunkCutter:
         request = attempt.request
@@ -207,11 +151,13 @@ class ExportStaging:
             if batch:
                 await staging.add(connection, attempt.request.operation_id, batch)
 
-    async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> None:
+    async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> Manifest:
+        """Say that all chunks are there, and which of them are settled already."""
         async with self._database.begin() as connection:
             operation_id = attempt.request.operation_id
             if not await staging.fence(connection, operation_id, attempt.name):
                 raise StagingSuperseded
+            manifest = await _with_settled(connection, operation_id, manifest)
             values = {
                 "phase": "applying",
                 "applying_since": (await lifecycle.now(connection)).isoformat(),
@@ -221,26 +167,16 @@ class ExportStaging:
                 "manifest": manifest.model_dump(),
             }
             await lifecycle.note(connection, operation_id, values)
+        return manifest
 
 
-async def _fetch_one(client: CardTraderClient, attempt: Attempt, scope: Scope, path: Path) -> None:
-    """Download a part, unless an earlier attempt has: files appear when they are complete."""
-    if await asyncio.to_thread(path.exists):
-        return
-
-    def progress(received: int) -> None:
-        attempt.beat.done = received
-
-    await client.download_export(path, expansion_id=scope, on_progress=progress)
-
-
-async def _fetch_homeless(client: CardTraderClient, attempt: Attempt, path: Path) -> bool:
-    """Products of no expansion. Where CardTrader will not list them, the export counts as incomplete."""
-    try:
-        await _fetch_one(client, attempt, "null", path)
-    except (NotFound, Refused):
-        return False
-    return True
+async def _with_settled(connection: AsyncConnection, operation_id: UUID, manifest: Manifest) -> Manifest:
+    """As the rows have it, not as this attempt cut them: an earlier one may have seen another stock."""
+    if manifest.chunk_count > MOST_CHUNKS:
+        return manifest
+    numbers = await staging.applied(connection, operation_id)
+    _, totals = await staging.totals(connection, operation_id)
+    return manifest.model_copy(update={"settled": encode(numbers), "settled_totals": Counters(**asdict(totals))})
 
 
 def _spool(attempt: Attempt, download: Download) -> ExportSpool:

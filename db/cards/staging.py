@@ -223,6 +223,14 @@ async def to_read_again(
     return list(await connection.scalars(_TO_READ_AGAIN, values))
 
 
+async def applied(connection: AsyncConnection, operation_id: UUID) -> set[int]:
+    """Numbers of the chunks whose outcome is known."""
+    query = select(export_chunks.c.chunk_no).where(
+        export_chunks.c.operation_id == str(operation_id), export_chunks.c.applied_at.is_not(None)
+    )
+    return set(await connection.scalars(query))
+
+
 async def drop(connection: AsyncConnection, operation_id: UUID) -> None:
     """Forget the staged rows of an operation."""
     await connection.execute(delete(export_chunks).where(export_chunks.c.operation_id == str(operation_id)))

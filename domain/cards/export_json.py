@@ -42,13 +42,14 @@ class Items:
 class ArraySplitter:
     """`feed` the bytes of one JSON array as they come, then `close`; both return the items completed so far.
 
+    `position` is where the array's bracket stands in the whole text, for the offsets of its items.
     Raises `ExportRejected` when the bytes are not one complete JSON array.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, position: int = 0) -> None:
         # Begins with what must stand before the next item: "[" at first, then ","; or with the closing "]".
         self._rest = bytearray()
-        self._position = 0
+        self._position = position
         self._started = False
 
     def feed(self, data: bytes) -> Items:
@@ -140,7 +141,7 @@ def _last_comma(text: bytearray, start: int) -> int:
 
 
 def _items(raws: list[msgspec.Raw], array: memoryview | bytes, base: int) -> Items:
-    lengths = np.fromiter((memoryview(raw).nbytes for raw in raws), dtype=np.int64, count=len(raws))
+    lengths = np.fromiter(map(len, raws), dtype=np.int64, count=len(raws))
     starts = 1 + np.cumsum(lengths + 1) - (lengths + 1)
     if int(lengths.sum()) + len(raws) + 1 != len(array) and raws:
         starts = _search(raws, bytes(array))

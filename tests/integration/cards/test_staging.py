@@ -26,8 +26,9 @@ from db.cards import lifecycle, operations, sellers, staging
 from db.cards.tables import export_chunks
 from db.session import Database
 from db.vault import Vault
-from tests.helpers.stock import StillCatalog
-from workflows.cards.contracts import Manifest, StageExport
+from domain.cards.settled import unsettled
+from tests.helpers.stock import StillCatalog, Stock
+from workflows.cards.contracts import Counters, Manifest, StageExport
 
 KilledAfter = Callable[[int], AbstractContextManager[None]]
 
@@ -42,7 +43,10 @@ class FakeExports:
         return self
 
     async def download_export(self, path: Path, *, expansion_id: object, on_progress: Callable[[int], None]) -> None:
-        products = [{"id": 10 * number, "blueprint_id": number, "quantity": 1} for number in self._stocks.pop(0)]
+        products = [
+            {"id": 10 * number, "blueprint_id": number, "quantity": 1, "price_cents": 9}
+            for number in self._stocks.pop(0)
+        ]
         await asyncio.to_thread(path.write_text, json.dumps(products))
 
 
@@ -113,12 +117,15 @@ async def request_(database: Database, vault: Vault) -> StageExport:
 
 
 async def _opened(database: Database, vault: Vault) -> StageExport:
-    wanted = StageExport(user_id=uuid4(), operation_id=uuid4())
-    token = vault.encrypt("token")
+    user_id, token = uuid4(), vault.encrypt("token")
     async with database.begin() as connection:
-        await sellers.link(
-            connection, wanted.user_id, token_encrypted=token, secret_encrypted=token, cardtrader_user_id=1
-        )
+        await sellers.link(connection, user_id, token_encrypted=token, secret_encrypted=token, cardtrader_user_id=1)
+    return await _begun(database, user_id)
+
+
+async def _begun(database: Database, user_id: UUID) -> StageExport:
+    wanted = StageExport(user_id=user_id, operation_id=uuid4())
+    async with database.begin() as connection:
         await operations.register(connection, wanted.user_id, wanted.operation_id, "bulk_sync", {})
         await lifecycle.begin(connection, wanted.user_id, wanted.operation_id)
     return wanted
@@ -189,6 +196,28 @@ async def test_a_repeat_on_the_same_machine_goes_on_without_a_download(
     assert 0 < len(before) < 20
     assert (await machine.stage(request_, 2)).chunk_count == 20
     assert not machine.area.operations()
+
+
+async def test_the_manifest_settles_what_lies_settled_whatever_a_repeat_finds(
+    database: Database, vault: Vault, request_: StageExport, tmp_path: Path, killed_after: KilledAfter
+) -> None:
+    machine = Machine(database, vault, tmp_path, FakeExports(range(1, 201), range(1, 201)))
+    stock = Stock(database, request_.user_id)
+    assert (await machine.stage(request_, 1)).settled == ""
+    for number in range(20):
+        await stock.apply(request_.operation_id, number)
+    await stock.finish(request_.operation_id)
+    again = await _begun(database, request_.user_id)
+    await stock.edit("content_hash = content_hash + 1", 10)
+    with killed_after(1):
+        await machine.stage(again, 1)
+    # By now the first chunk would change nothing, and the second, which lies there as settled, something.
+    await stock.edit("content_hash = content_hash - 1", 10)
+    await stock.edit("content_hash = NULL", 110)
+    manifest = await machine.stage(again, 2)
+    assert list(unsettled(manifest.settled, 0, manifest.chunk_count)) == [0]
+    assert manifest.settled_totals == Counters(rows=190, unchanged=190, skipped=101)
+    assert (await stock.apply(again.operation_id, 0)).unchanged == 10
 
 
 async def test_an_export_by_expansion_goes_on_where_it_broke_off(
