@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
 from api.cards.account_work import AccountWork
+from api.cards.senders import Senders
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
 from api.cards.syncs import BulkSyncs
@@ -60,6 +61,7 @@ class Services:
     signatures: Signatures
     public_base_url: str
     probes: Mapping[str, Probe]
+    senders: Senders = field(default_factory=Senders)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     stream_interval: float = 1.0

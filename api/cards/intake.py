@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.cards.senders import Sender
 from api.errors import WebhookConflict
 from api.services import Services
 from db.cards import inbox, sales
@@ -18,12 +19,30 @@ _TRIES: Final = 4
 _DEADLOCK: Final = "40P01"
 
 
-async def take_in(services: Services, user_id: UUID, event: Event, body: bytes) -> bool:
-    """Store and apply; False for a replay. Raises `WebhookConflict`, `DatabaseUnavailable`."""
+class SecretReplaced(Exception):
+    """The webhook was signed with a secret that is not the account's any more."""
+
+
+class _NotStored(Exception):
+    """Nothing may be applied: the webhook is a replay, or its secret was replaced."""
+
+
+async def take_in(services: Services, sender: Sender, event: Event, body: bytes) -> bool:
+    """Store and apply; False for a replay. Raises `WebhookConflict`, `SecretReplaced`, `DatabaseUnavailable`."""
+    try:
+        await _store(services, sender, event, body)
+    except _NotStored:
+        async with services.transaction() as connection:
+            await _require_replay(connection, services.vault, sender.user_id, event, body)
+        return False
+    return True
+
+
+async def _store(services: Services, sender: Sender, event: Event, body: bytes) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
             async with services.transaction() as connection:
-                return await _take_in(connection, services.vault, user_id, event, body)
+                return await _apply_and_store(connection, sender, event, services.vault.encrypt_bytes(body))
         except DBAPIError as error:
             # Rows are locked in order here, but a merge writes them in the order of its chunk.
             if attempt == _TRIES or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
@@ -31,30 +50,28 @@ async def take_in(services: Services, user_id: UUID, event: Event, body: bytes) 
     raise AssertionError("unreachable")
 
 
-async def _take_in(connection: AsyncConnection, vault: Vault, user_id: UUID, event: Event, body: bytes) -> bool:
-    event_id = await inbox.receive(
-        connection,
-        user_id,
-        event.id,
+async def _apply_and_store(connection: AsyncConnection, sender: Sender, event: Event, body_encrypted: bytes) -> None:
+    """The stock first: the row of the inbox then says at once what is left to do, and undoes all when it is refused."""
+    applied = await sales.apply(connection, sender.user_id, judge(event))
+    webhook = inbox.Webhook(
+        webhook_id=event.id,
         cause=event.cause,
         mode=event.mode,
-        body_encrypted=vault.encrypt_bytes(body),
+        body_encrypted=body_encrypted,
+        blueprint_ids=applied.blueprint_ids,
+        unmatched=applied.unmatched,
+        outcome=applied.outcome,
     )
-    if event_id is None:
-        await _refuse_another(connection, vault, user_id, event, body)
-        return False
-    applied = await sales.apply(connection, user_id, judge(event))
-    if applied.outcome:
-        await inbox.conclude(connection, event_id, applied.outcome)
-    else:
-        await inbox.await_reread(connection, event_id, applied.blueprint_ids, unmatched=applied.unmatched)
-    return True
+    if not await inbox.store(connection, sender.user_id, webhook, secret=sender.secret):
+        raise _NotStored
 
 
-async def _refuse_another(connection: AsyncConnection, vault: Vault, user_id: UUID, event: Event, body: bytes) -> None:
+async def _require_replay(connection: AsyncConnection, vault: Vault, user_id: UUID, event: Event, body: bytes) -> None:
     """A replay is the same webhook of the same account, byte for byte."""
     earlier = await inbox.find(connection, event.id)
-    if earlier is None or earlier.user_id != user_id:
+    if earlier is None:
+        raise SecretReplaced
+    if earlier.user_id != user_id:
         raise WebhookConflict(webhook_id=event.id)
     try:
         is_same = vault.decrypt_bytes(earlier.body_encrypted) == body

@@ -12,14 +12,14 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Path, Request
 from pydantic import BaseModel, Field
 
-from api.cards.intake import take_in
+from api.cards.intake import SecretReplaced, take_in
 from api.cards.parameters import PREFIX
+from api.cards.senders import Address, Sender
 from api.cards.state import linked_seller
 from api.deps import OwnerDep, ServicesDep
 from api.errors import BodyTooLarge, InvalidInput, WebhookRejected, documented
 from api.services import Services
 from db.cards import sellers
-from db.cards.sellers import Seller
 from domain.cards.orders import Event, MalformedEvent, read_event
 
 router = APIRouter(prefix=PREFIX, tags=["webhooks"])
@@ -86,7 +86,7 @@ async def webhook_of_user(
     signature: SignatureHeader = "",
 ) -> WebhookTaken:
     """Take a webhook in; signed by the seller's CardTrader app, no JWT."""
-    return await _webhook(services, request, signature, by_user=user_id)
+    return await _webhook(services, request, signature, Address("user_id", user_id))
 
 
 @router.post("/webhook/{webhook_id}", responses=_ANSWERS, openapi_extra=_BODY)
@@ -97,28 +97,40 @@ async def webhook(
     signature: SignatureHeader = "",
 ) -> WebhookTaken:
     """Take a webhook in at an address that does not name the seller."""
-    return await _webhook(services, request, signature, by_webhook_id=webhook_id)
+    return await _webhook(services, request, signature, Address("webhook_id", webhook_id))
 
 
-async def _webhook(
-    services: Services, request: Request, signature: str, *, by_user: str = "", by_webhook_id: str = ""
-) -> WebhookTaken:
+async def _webhook(services: Services, request: Request, signature: str, address: Address) -> WebhookTaken:
     started = time.perf_counter()
     body = await _raw_body(request)
-    seller = await _find(services, by_user, by_webhook_id) if signature else None
-    secret = seller.webhook_secret if seller else None
-    if not services.signatures.is_valid(body, signature, secret) or seller is None:
-        raise WebhookRejected
+    sender = await _verified(services, address, body, signature)
     event = _read(body)
-    is_new = await take_in(services, seller.user_id, event, body)
+    try:
+        is_new = await take_in(services, sender, event, body)
+    except SecretReplaced:
+        services.senders.forget(address)
+        sender = await _verified(services, address, body, signature)
+        is_new = await take_in(services, sender, event, body)
     if is_new:
-        services.signals.notify(seller.user_id)
+        services.signals.notify(sender.user_id)
     return WebhookTaken(
         status="accepted" if is_new else "duplicate",
         webhook_id=event.id,
-        user_id=seller.user_id,
+        user_id=sender.user_id,
         processing_time_ms=round((time.perf_counter() - started) * 1000, 2),
     )
+
+
+async def _verified(services: Services, address: Address, body: bytes, signature: str) -> Sender:
+    """Who signed the body; the database is asked where what is remembered does not match."""
+    sender = services.senders.known(address)
+    if sender is not None and services.signatures.is_valid(body, signature, sender.secret):
+        return sender
+    sender = await _look_up(services, address) if signature else None
+    if not services.signatures.is_valid(body, signature, sender.secret if sender else None) or sender is None:
+        raise WebhookRejected
+    services.senders.remember(address, sender)
+    return sender
 
 
 async def _raw_body(request: Request) -> bytes:
@@ -130,15 +142,15 @@ async def _raw_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _find(services: Services, by_user: str, by_webhook_id: str) -> Seller | None:
+async def _look_up(services: Services, address: Address) -> Sender | None:
     try:
-        wanted = UUID(by_user or by_webhook_id)
+        wanted = UUID(address.text)
     except ValueError:
         return None
+    find = sellers.find if address.kind == "user_id" else sellers.find_by_webhook
     async with services.transaction() as connection:
-        if by_user:
-            return await sellers.find(connection, wanted)
-        return await sellers.find_by_webhook(connection, wanted)
+        seller = await find(connection, wanted)
+    return None if seller is None or seller.webhook_secret is None else Sender(seller.user_id, seller.webhook_secret)
 
 
 def _read(body: bytes) -> Event:

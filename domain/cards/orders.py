@@ -8,7 +8,7 @@ weekly order that collects them is read again, never counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
@@ -114,16 +114,6 @@ def judge_found(order_id: int, order: bytes) -> Verdict:
     """Classify an order that was read, not told: only sales of which no event told have an effect."""
     verdict = judge(Event("read", "order.update", "Order", order_id, data=msgspec.Raw(order)))
     return replace(verdict, reread="if_sold") if verdict.reread == "always" else verdict
-
-
-def sold_quantities(lines: Iterable[OrderLine]) -> dict[tuple[int, int], int]:
-    """Copies by (blueprint, product); an order may have one line per copy."""
-    sold: dict[tuple[int, int], int] = {}
-    for line in lines:
-        if line.product_id is not None:
-            key = (line.blueprint_id, line.product_id)
-            sold[key] = min(sold.get(key, 0) + line.quantity, _INT4)
-    return sold
 
 
 def _not_ours(event: Event) -> str:

@@ -26,7 +26,7 @@ from tests.helpers.api import PREFIX, FakeSignals, error_of
 from tests.helpers.api_seller import Seller
 from tests.helpers.waiting import eventually
 from workflows.cards.contracts import account_id
-from workflows.cards.poking import poke_account
+from workflows.cards.poking import Matter, poke_account
 from workflows.search_attributes import USER_ID
 
 SECRET = "hook-secret-4711"
@@ -176,11 +176,15 @@ async def test_an_account_without_a_usable_secret_takes_nothing(seller: Seller, 
 
 
 async def test_a_new_secret_counts_at_once(seller: Seller) -> None:
+    """Also where the old one was remembered: what it signs changes nothing."""
+    await stocked(seller)
     assert (await send(seller, webhook(item(1)))).status_code == 200
     await seller.update_settings(f"webhook_secret = '{seller.services.vault.encrypt('renewed')}'")
     body = webhook(item(2))
     assert (await send(seller, body)).status_code == 401
+    assert (await stock(seller)).quantity == 9
     assert (await send(seller, body, signature=sign(body, "renewed"))).status_code == 200
+    assert (await stock(seller)).quantity == 8
 
 
 async def test_the_unguessable_address_takes_webhooks_too(seller: Seller) -> None:
@@ -257,8 +261,9 @@ class Temporal:
     pokes: list[UUID] = field(default_factory=list)
     away: bool = False
 
-    async def poke(self, user_id: UUID) -> None:
+    async def poke(self, user_id: UUID, matter: Matter) -> None:
         """Signal with start."""
+        assert matter == "events"
         self.pokes.append(user_id)
         if self.away:
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")

@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from api.cards.intake import take_in
+from api.cards.senders import Sender
 from db.session import Database
 from db.vault import Vault
 from devstack.service import RunningService
@@ -179,7 +180,8 @@ async def test_what_was_committed_but_never_signalled_is_relayed(shop: Shop, ser
     database = Database.connect(service.environment["DATABASE_URL"])
     vault = Vault.from_setting(service.environment["FERNET_KEY"])
     services = replace(fake_services(database), vault=vault)
-    assert await take_in(services, shop.user_id, read_event(body), body)
+    [row] = await shop.rows("SELECT webhook_secret FROM user_sync_settings WHERE user_id = $1")
+    assert await take_in(services, Sender(shop.user_id, row["webhook_secret"]), read_event(body), body)
     await database.close()
     assert await shop.settled(1) == {"read again": 1}
     assert await row_of(shop, product) == (quantity - 1, "synced")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cards.orders import Event, MalformedEvent, OrderLine, Verdict, judge, read_event, sold_quantities
+from domain.cards.orders import Event, MalformedEvent, OrderLine, Verdict, judge, read_event
 
 
 def item(item_id: int, **changes: Any) -> dict[str, Any]:
@@ -89,11 +89,6 @@ def test_unusable_items_do_not_touch_the_others() -> None:
     odd = [item(3, quantity=0), item(4, quantity="2"), item(0), item(5, blueprint_id=None), "no item", None]
     found = verdict(item(1), gone, *odd, item(1, quantity=9), item(6, product_id=None))
     assert found.lines == (OrderLine(1, 3, 7, 1, True), OrderLine(6, 3, None, 1, False))
-
-
-def test_an_item_per_copy_is_summed() -> None:
-    found = verdict(item(1), item(2), item(3, product_id=8), item(4, product_id=None))
-    assert sold_quantities(found.lines) == {(3, 7): 2, (3, 8): 1}
 
 
 @pytest.mark.parametrize(
