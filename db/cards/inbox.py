@@ -87,30 +87,6 @@ class Webhook:
     outcome: str = ""
 
 
-# The secret is that of the signature: replaced meanwhile, it proves nothing any more.
-_STORE = text("""
-    INSERT INTO webhook_inbox
-        (user_id, webhook_id, cause, mode, body_encrypted, blueprint_ids, unmatched, outcome, processed_at)
-    SELECT user_id, :webhook_id, :cause, :mode, :body_encrypted, cast(:blueprint_ids AS int[]), :unmatched,
-           nullif(:outcome, ''), CASE WHEN :outcome <> '' THEN now() END
-    FROM user_sync_settings WHERE user_id = :user_id AND webhook_secret = :secret
-    ON CONFLICT (webhook_id) DO NOTHING RETURNING id
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A verified webhook and what is left to do about it: blueprints to read again, or an outcome when nothing is."""
-
-    webhook_id: str
-    cause: str
-    mode: str
-    body_encrypted: bytes
-    blueprint_ids: Collection[int] = ()
-    unmatched: bool = False
-    outcome: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Received:
     """A webhook that was stored before."""
@@ -134,13 +110,6 @@ async def receive(
     passed = stored.returning(_inbox.id, gate(user_id))
     event_id: int | None = (await connection.execute(passed)).scalar_one_or_none()
     return event_id
-
-
-async def store(connection: AsyncConnection, user_id: UUID, webhook: Webhook, *, secret: str) -> bool:
-    """Store a webhook; False when one of its id is there, or `secret` (encrypted) is not the account's any more."""
-    values = {name: getattr(webhook, name) for name in Webhook.__dataclass_fields__}
-    values |= {"blueprint_ids": sorted(webhook.blueprint_ids), "user_id": user_id, "secret": secret}
-    return (await connection.execute(_STORE, values)).first() is not None
 
 
 async def store(connection: AsyncConnection, user_id: UUID, webhook: Webhook, *, secret: str) -> bool:
