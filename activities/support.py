@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from clients.errors import Postponed
 
 BEAT_SECONDS = 3.0
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Activities = list[Callable[..., Any]]
@@ -43,6 +46,27 @@ async def beating(every: float = BEAT_SECONDS) -> AsyncIterator[Beat]:
     task = asyncio.create_task(loop())
     try:
         yield beat
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def repeating(turn: Callable[[], Awaitable[object]], every: float) -> AsyncIterator[None]:
+    """Take a turn every so many seconds while the block runs; a fault of the database only costs a turn."""
+
+    async def loop() -> None:
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await turn()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("turn.failed", turn=turn.__qualname__, reason=type(error).__name__)
+
+    task = asyncio.create_task(loop())
+    try:
+        yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

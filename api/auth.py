@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from api.errors import AuthenticationMisconfigured, Unauthorized
 
-ROLES: Final = frozenset({"operator", "reader", "store"})
+ROLES: Final = frozenset({"operator", "reader", "store", "checkout"})
 MAX_TOKEN_BYTES: Final = 8192
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
 

@@ -8,13 +8,18 @@ for callers of the first API.
     ├── WebhookRejected             401
     ├── Forbidden                   403
     ├── InvalidInput                400
+    │   ├── ItemNotListed
+    │   └── InsufficientQuantity
     ├── NotFound                    404
-    │   └── SyncNotFound
+    │   ├── SyncNotFound
+    │   └── ItemNotFound
     ├── SyncInProgress              409
     ├── AccountMismatch             409
     ├── WebhookConflict             409
     ├── AccountBusy                 409
     ├── NotRepeatable               409
+    ├── IdempotencyConflict         409
+    ├── PurchaseRefused             409
     ├── BodyTooLarge                413
     ├── CardTraderRefused           502
     ├── RateLimitExceeded           429
@@ -112,6 +117,36 @@ class SyncNotFound(NotFound):
     """This account is not linked to CardTrader. Link it first."""
 
     code = "SYNC_NOT_FOUND"
+
+
+class ItemNotListed(InvalidInput):
+    """The item has no product on CardTrader, so nothing can be changed there."""
+
+    code = "INVENTORY_ITEM_MISSING_EXTERNAL_ID"
+
+
+class InsufficientQuantity(InvalidInput):
+    """Fewer copies are available than were asked for."""
+
+    code = "INSUFFICIENT_QUANTITY"
+
+
+class ItemNotFound(NotFound):
+    """Inventory item not found"""
+
+    code = "INVENTORY_ITEM_NOT_FOUND"
+
+
+class IdempotencyConflict(ApiError):
+    """The Idempotency-Key was used before, for another request."""
+
+    status, code = 409, "IDEMPOTENCY_KEY_REUSED"
+
+
+class PurchaseRefused(ApiError):
+    """The copies cannot be bought; `reason` in the context says why."""
+
+    status, code = 409, "PURCHASE_REFUSED"
 
 
 class SyncInProgress(ApiError):

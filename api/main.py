@@ -19,6 +19,7 @@ from starlette.routing import Mount
 from api import error_handlers, health, metrics, probes
 from api.auth import Authenticator, load_public_keys
 from api.cards.account_work import AccountWork
+from api.cards.purchase_runs import PurchaseRuns
 from api.cards.router import cards_routers
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
@@ -116,6 +117,7 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
             ),
             syncs=BulkSyncs(temporal),
             accounts=AccountWork(temporal),
+            purchases=PurchaseRuns(temporal),
             signals=await stack.enter_async_context(signals.running()),
             signatures=Signatures(vault),
             public_base_url=settings.public_base_url.rstrip("/"),

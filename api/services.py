@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
 from api.cards.account_work import AccountWork
+from api.cards.purchase_runs import PurchaseRuns
 from api.cards.senders import Senders
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
@@ -57,6 +58,7 @@ class Services:
     verifier: AccountVerifier
     syncs: BulkSyncs
     accounts: AccountWork
+    purchases: PurchaseRuns
     signals: AccountSignals
     signatures: Signatures
     public_base_url: str

@@ -11,6 +11,7 @@ from api.cards import (
     inventory,
     linking,
     operating,
+    purchasing,
     starting,
     watching,
     webhooks,
@@ -27,6 +28,7 @@ def cards_routers(*, development: bool) -> list[APIRouter]:
         inventory.router,
         audit.router,
         failed.router,
+        purchasing.router,
         webhooks.router,
         operating.router,
     ]

@@ -23,6 +23,7 @@ from fastapi import FastAPI
 
 from api.auth import Authenticator
 from api.cards.account_work import AccountWork, Check
+from api.cards.purchase_runs import PurchaseRuns
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
 from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
@@ -32,6 +33,7 @@ from api.main import create_app
 from api.probes import PingProbe, Probe
 from api.services import Services
 from api.temporal import CALL
+from db.cards.purchases import Purchase
 from db.session import Database
 from db.vault import Vault
 from settings import Settings
@@ -152,6 +154,18 @@ class FakeAccounts(AccountWork):
 
 
 @dataclass
+class FakePurchases(PurchaseRuns):
+    """Workflows that never end within a buyer's patience, and remember whom they were started for."""
+
+    started: list[Purchase] = field(default_factory=list)
+
+    async def ended(self, purchase: Purchase) -> bool:
+        """Remember."""
+        self.started.append(purchase)
+        return False
+
+
+@dataclass
 class FakeSignals(AccountSignals):
     """Remembers who was to be poked."""
 
@@ -196,6 +210,7 @@ def fake_services(
         verifier=verifier or FakeVerifier(),
         syncs=syncs or FakeSyncs(),
         accounts=accounts or FakeAccounts(),
+        purchases=FakePurchases(),
         signals=signals or FakeSignals(),
         signatures=Signatures(vault),
         public_base_url="https://sync.example.test",

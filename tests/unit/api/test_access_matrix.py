@@ -33,6 +33,7 @@ OWNER = {
     ("GET", f"{PREFIX}/progress/{{user_id}}"),
     ("GET", f"{PREFIX}/progress/{{user_id}}/stream"),
     ("GET", f"{PREFIX}/inventory/{{user_id}}"),
+    ("POST", f"{PREFIX}/purchase/{{user_id}}/item/{{item_id}}"),
     ("GET", f"{PREFIX}/operations/{{user_id}}"),
     ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
     ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
@@ -86,7 +87,9 @@ REFUSALS = [(route, caller) for route in sorted(OWNER) for caller in CALLERS] + 
 async def test_callers_are_refused(http: httpx.AsyncClient, route: tuple[str, str], caller: str) -> None:
     headers, status, text = CALLERS[caller]
     method, path = route
-    answer = await http.request(method, path.format(user_id=USER, task_id=USER, record_id=1), headers=headers)
+    answer = await http.request(
+        method, path.format(user_id=USER, task_id=USER, record_id=1, item_id=1), headers=headers
+    )
     assert (answer.status_code, answer.json()["detail"]) == (status, text)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert answer.json()["error"]["message"] == text
@@ -103,7 +106,9 @@ async def test_only_operators_may_operate(http: httpx.AsyncClient, route: tuple[
 @pytest.mark.parametrize("route", sorted(OWNER), ids="{0[0]} {0[1]}".format)
 async def test_a_user_id_that_is_none_is_a_bad_request(http: httpx.AsyncClient, route: tuple[str, str]) -> None:
     method, path = route
-    answer = await http.request(method, path.format(user_id="bob", record_id=1), headers=bearer(token_for(USER)))
+    answer = await http.request(
+        method, path.format(user_id="bob", record_id=1, item_id=1), headers=bearer(token_for(USER))
+    )
     assert (answer.status_code, answer.json()["detail"]) == (400, "Invalid user_id format")
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 

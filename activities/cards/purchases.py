@@ -1,0 +1,235 @@
+"""Takes the copies of a purchase off CardTrader, or gives them back here.
+
+Idempotent: the purchase's state is committed before and after each step that cannot be repeated, and an attempt goes
+on where the last one stopped. CardTrader does not refuse to take more copies than it has, it only ends the product:
+so its quantity is read first, and of the purchases of one product only one at a time is between that and its end.
+What a lost answer meant is told by reading again; where that does not tell, nothing is sold (law L2).
+
+    Postponed
+    ├── AwaitingTurn    another purchase of the product is not decided yet
+    └── Unsettled       it is too early to tell what a lost answer meant
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy.exc import IntegrityError
+from temporalio import activity
+
+from activities.cards.errors import AccountNotLinked, OperationClosed
+from activities.support import beating, postponing
+from clients.cardtrader import CardTrader, CardTraderClient
+from clients.cardtrader.errors import (
+    AccessDenied,
+    MalformedAnswer,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    TokenRejected,
+)
+from clients.cardtrader.products import Gone
+from clients.errors import ClientError, Postponed
+from db import failed_records
+from db.cards import purchases, sellers
+from db.cards.purchases import Purchase
+from db.session import Database
+from db.vault import Vault
+from domain.cards.products import BadProduct
+from domain.cards.purchases import Reason, outcome_of_taking, sentence
+from workflows.cards.contracts import PurchaseOutcome, PurchaseRef
+
+_TAKEN: Final = "taken"
+_LOOKS: Final = 100
+_LOOK_SECONDS: Final = 0.02
+
+
+class AwaitingTurn(Postponed):
+    """Another purchase of the same product is not decided yet."""
+
+
+class Unsettled(Postponed):
+    """It is too early to tell what a lost answer of CardTrader meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`asking`: how long an undecided purchase is worth an attempt. `settling`: how long after a request without an
+    answer its effect, or the webhook of a sale beside it, may still come.
+    """
+
+    asking: timedelta = timedelta(minutes=10)
+    settling: timedelta = timedelta(seconds=5)
+
+
+class Purchases:
+    """The activity of the purchase workflow."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        cardtrader: CardTrader,
+        *,
+        patience: Patience | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._database, self._vault, self._cardtrader = database, vault, cardtrader
+        self._patience, self._sleep = patience or Patience(), sleep
+
+    @activity.defn
+    async def take_copies(self, ref: PurchaseRef) -> PurchaseOutcome:
+        """Decide a reserved purchase. Raises whatever keeps it undecided; the next attempt goes on."""
+        async with beating():
+            with postponing():
+                purchase = await self._in_turn(ref)
+                if purchase.state == "purchased":
+                    return PurchaseOutcome(purchased=True)
+                if purchase.state == "refused":
+                    return PurchaseOutcome(reason=purchase.reason or "")
+                return await self._decide(purchase)
+
+    async def _in_turn(self, ref: PurchaseRef) -> Purchase:
+        """The purchase once no other takes from its product; still `reserved` when that lasts."""
+        purchase = await self._advance(ref)
+        for _ in range(_LOOKS):
+            if purchase.state != "reserved":
+                break
+            await self._sleep(_LOOK_SECONDS)
+            purchase = await self._advance(ref)
+        return purchase
+
+    async def _advance(self, ref: PurchaseRef) -> Purchase:
+        try:
+            async with self._database.begin() as connection:
+                purchase = await purchases.advance(connection, ref.operation_id)
+        except IntegrityError:
+            # Two saw that it was nobody's turn; the other was faster.
+            async with self._database.begin() as connection:
+                purchase = await purchases.find(connection, ref.operation_id)
+        if purchase is None:
+            raise OperationClosed
+        return purchase
+
+    async def _decide(self, purchase: Purchase) -> PurchaseOutcome:
+        try:
+            if purchase.state == "sending":
+                return await self._settle(purchase)
+            if purchase.age > self._patience.asking:
+                return await self._refuse(purchase, "PURCHASE_EXPIRED")
+            if purchase.state == "reserved":
+                raise AwaitingTurn(retry_after=0.5)
+            return await self._take(purchase)
+        except (AccountNotLinked, TokenRejected, AccessDenied):
+            return await self._refuse(purchase, _unless_sent(purchase, "ACCOUNT_UNUSABLE"))
+        except (NotFound, Refused):
+            return await self._refuse(purchase, _unless_sent(purchase, "CARDTRADER_REFUSED"))
+
+    async def _take(self, purchase: Purchase) -> PurchaseOutcome:
+        client = await self._client(purchase)
+        before = await _on_sale(client, purchase) or 0
+        if before < purchase.quantity:
+            return await self._refuse(purchase, "NOT_AVAILABLE_ON_CARDTRADER", left=before)
+        async with self._database.begin() as connection:
+            await purchases.note_sending(connection, purchase, before)
+        sent = replace(purchase, state="sending", quantity_before=before)
+        left = await self._send(client, sent, before)
+        if left is None:
+            return await self._refuse(sent, "NOT_AVAILABLE_ON_CARDTRADER", left=0)
+        return await self._confirm(sent, left)
+
+    async def _send(self, client: CardTraderClient, purchase: Purchase, before: int) -> int | None:
+        """How many are left; None when the product was gone, so that nothing was taken."""
+        try:
+            answer = await client.products.increment(purchase.product_id, -purchase.quantity)
+        except OutcomeUnknown:
+            # It may have been made, so it must not be repeated: the next attempt finds `sending`, and reads.
+            raise
+        except ClientError:
+            async with self._database.begin() as connection:
+                await purchases.note_unsent(connection, purchase)
+            raise
+        if not isinstance(answer, Gone):
+            return before - purchase.quantity if answer.quantity is None else answer.quantity
+        if answer.already:
+            return None
+        if before > purchase.quantity:
+            # Sold out beside us: whether there were still enough for us is not in the answer.
+            raise OutcomeUnknown
+        return 0
+
+    async def _settle(self, purchase: Purchase) -> PurchaseOutcome:
+        """Find out what became of copies that were asked for by an earlier attempt."""
+        if (left := _carried()) is not None:
+            return await self._confirm(purchase, left)
+        if purchase.since_sent is None or purchase.quantity_before is None:
+            raise AssertionError("unreachable: both are committed with the state")
+        if (early := self._patience.settling - purchase.since_sent) > timedelta():
+            raise Unsettled(retry_after=early.total_seconds())
+        now = await _on_sale(await self._client(purchase), purchase)
+        async with self._database.begin() as connection:
+            sold = await purchases.sold_since_sent(connection, purchase)
+        if sold is None:
+            return await self._refuse(purchase, "OUTCOME_UNKNOWN", left=now or 0)
+        outcome = outcome_of_taking(before=purchase.quantity_before, copies=purchase.quantity, now=now, sold=sold)
+        if outcome == "applied":
+            return await self._confirm(purchase, now or 0)
+        if outcome == "undecided":
+            return await self._refuse(purchase, "OUTCOME_UNKNOWN", left=now or 0)
+        async with self._database.begin() as connection:
+            await purchases.note_unsent(connection, purchase)
+        return await self._decide(replace(purchase, state="taking", quantity_before=None, since_sent=None))
+
+    async def _confirm(self, purchase: Purchase, left: int) -> PurchaseOutcome:
+        try:
+            async with self._database.begin() as connection:
+                await purchases.confirm(connection, purchase, left)
+        except BaseException:
+            # CardTrader has given the copies: the next attempt has to know it, not to find it out.
+            activity.heartbeat(_TAKEN, left)
+            raise
+        return PurchaseOutcome(purchased=True)
+
+    async def _refuse(self, purchase: Purchase, reason: Reason, *, left: int | None = None) -> PurchaseOutcome:
+        async with self._database.begin() as connection:
+            await purchases.refuse(connection, purchase, reason, left=left)
+            if reason == "OUTCOME_UNKNOWN":
+                letter = failed_records.Letter(str(purchase.operation_id), sentence(reason), None)
+                await failed_records.bury(
+                    connection, purchase.user_id, purchase.operation_id, [letter], context="cards", stage="purchase"
+                )
+        return PurchaseOutcome(reason=reason)
+
+    async def _client(self, purchase: Purchase) -> CardTraderClient:
+        async with self._database.begin() as connection:
+            seller = await sellers.find(connection, purchase.user_id)
+        suspended = seller is not None and seller.suspended_at is not None and purchase.state != "sending"
+        token = self._vault.decrypt(seller.cardtrader_token_encrypted) if seller and not suspended else ""
+        if not token:
+            raise AccountNotLinked
+        return self._cardtrader.for_token(token, "interactive")
+
+
+def _unless_sent(purchase: Purchase, reason: Reason) -> Reason:
+    return "OUTCOME_UNKNOWN" if purchase.state == "sending" else reason
+
+
+def _carried() -> int | None:
+    """What CardTrader had left, if the last attempt could take the copies but not commit it."""
+    details = activity.info().heartbeat_details
+    return int(details[1]) if details and details[0] == _TAKEN else None
+
+
+async def _on_sale(client: CardTraderClient, purchase: Purchase) -> int | None:
+    """Copies that CardTrader has on sale of the product; None when it lists none. A row it garbles is not zero."""
+    for product in await client.products.by_blueprint(purchase.blueprint_id):
+        if isinstance(product, BadProduct):
+            if product.product_id == purchase.product_id:
+                raise MalformedAnswer
+        elif product.id == purchase.product_id:
+            return product.quantity
+    return None

@@ -1,0 +1,220 @@
+"""Purchases: their states on the way to CardTrader, and their end. How one begins: db.cards.reservations.
+
+Every function is one step inside the caller's transaction. A step names the state it starts from, so that of two
+executions of one purchase only one takes it; the other gets `PurchaseMoved`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.cards import inbox, operations
+from db.cards.intent_tables import purchases
+from domain.cards.purchases import OPEN, State, sentence
+
+_purchase = purchases.c
+_CAUSE: Final = "purchase"
+
+
+class PurchaseMoved(Exception):
+    """The purchase is not in the state this step starts from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One purchase; `age` since it was reserved, `since_sent` since the copies were asked for, None before."""
+
+    user_id: UUID
+    operation_id: UUID
+    idempotency_key: str
+    item_id: int
+    blueprint_id: int
+    product_id: int
+    quantity: int
+    state: State
+    local_before: int
+    quantity_before: int | None
+    remaining: int | None
+    reason: str | None
+    age: timedelta
+    since_sent: timedelta | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still undecided."""
+        return self.state in OPEN
+
+
+COLUMNS: Final = (
+    *(_purchase[name] for name in Purchase.__dataclass_fields__ if name not in ("age", "since_sent")),
+    (func.clock_timestamp() - _purchase.created_at).label("age"),
+    (func.clock_timestamp() - _purchase.sent_at).label("since_sent"),
+)
+
+
+def purchase_of(row: Row[Any]) -> Purchase:
+    """A row of `COLUMNS`."""
+    values = dict(row._mapping)
+    return Purchase(**{**values, "operation_id": UUID(values["operation_id"])})
+
+
+async def find(connection: AsyncConnection, operation_id: UUID) -> Purchase | None:
+    """The purchase of that operation."""
+    query = select(*COLUMNS).where(_purchase.operation_id == str(operation_id))
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else purchase_of(row)
+
+
+async def find_by_key(connection: AsyncConnection, user_id: UUID, key: str) -> Purchase | None:
+    """The purchase that was asked for with that key."""
+    query = select(*COLUMNS).where(_purchase.user_id == user_id, _purchase.idempotency_key == key)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else purchase_of(row)
+
+
+async def advance(connection: AsyncConnection, operation_id: UUID) -> Purchase | None:
+    """The purchase; a reserved one is `taking` from now on when no other takes from its product.
+
+    Raises:
+        IntegrityError: two at once thought that it was their turn; this one has to wait.
+    """
+    other = purchases.alias("other")
+    busy = select(other.c.id).where(
+        other.c.user_id == _purchase.user_id,
+        other.c.product_id == _purchase.product_id,
+        other.c.state.in_(("taking", "sending")),
+    )
+    turn = (
+        update(purchases)
+        .where(_purchase.operation_id == str(operation_id), _purchase.state == "reserved", ~busy.exists())
+        .values(state="taking")
+    )
+    row = (await connection.execute(turn.returning(*COLUMNS))).one_or_none()
+    return await find(connection, operation_id) if row is None else purchase_of(row)
+
+
+async def note_sending(connection: AsyncConnection, purchase: Purchase, before: int) -> None:
+    """From now on the copies may have been taken: `before` is what CardTrader had."""
+    values = {"state": "sending", "quantity_before": before, "sent_at": func.clock_timestamp()}
+    await _move(connection, purchase, "taking", values)
+
+
+async def note_unsent(connection: AsyncConnection, purchase: Purchase) -> None:
+    """The copies were certainly not taken."""
+    await _move(connection, purchase, "sending", {"state": "taking", "quantity_before": None, "sent_at": None})
+
+
+async def _move(connection: AsyncConnection, purchase: Purchase, start: State, values: dict[str, object]) -> None:
+    named = (_purchase.operation_id == str(purchase.operation_id), _purchase.state == start)
+    if not (await connection.execute(update(purchases).where(*named).values(values))).rowcount:
+        raise PurchaseMoved
+
+
+_SOLD = text("""
+    SELECT coalesce(sum(line.quantity), 0) AS copies, EXISTS (
+        SELECT FROM item_changes AS change
+        WHERE change.user_id = mine.user_id AND change.product_id = mine.product_id AND change.delta <> 0
+          AND change.sent_at IS NOT NULL AND coalesce(change.ended_at, now()) >= mine.sent_at) AS edited
+    FROM purchases AS mine
+    LEFT JOIN order_lines AS line ON line.user_id = mine.user_id AND line.product_id = mine.product_id
+                                 AND line.decrement_applied AND line.created_at >= mine.sent_at
+    WHERE mine.operation_id = :operation_id
+    GROUP BY mine.id
+""")
+
+
+async def sold_since_sent(connection: AsyncConnection, purchase: Purchase) -> int | None:
+    """Copies of the product that orders told of since; None when edits changed its quantity too."""
+    row = (await connection.execute(_SOLD, {"operation_id": str(purchase.operation_id)})).one()
+    return None if row.edited else int(row.copies)
+
+
+# What CardTrader has left is the truth if nothing else was in doubt; it may only lower what we offer.
+_TAKE = text("""
+    UPDATE user_inventory_items AS item
+    SET quantity = greatest(least(quantity - :copies, cast(:left AS int)), 0),
+        reserved_quantity = greatest(reserved_quantity - :copies, 0),
+        sync_state = CASE WHEN sync_state = 'pending' THEN sync_state
+                          WHEN sync_state = 'synced' AND quantity - :copies = :left THEN sync_state
+                          ELSE 'uncertain' END,
+        content_hash = NULL, row_version = row_version + 1, changed_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    WHERE id = :item_id AND user_id = :user_id
+    RETURNING quantity, sync_state <> 'synced' OR EXISTS (
+        SELECT FROM sync_operations AS sync
+        WHERE sync.user_id = :user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
+          AND sync.status IN ('pending', 'running')) AS unsettled
+""")
+_RELEASE = text("""
+    UPDATE user_inventory_items
+    SET quantity = least(quantity, coalesce(cast(:left AS int), quantity)),
+        reserved_quantity = greatest(reserved_quantity - :copies, 0),
+        sync_state = CASE WHEN sync_state = 'pending' THEN sync_state ELSE 'uncertain' END,
+        content_hash = NULL, row_version = row_version + 1, changed_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    WHERE id = :item_id AND user_id = :user_id
+""")
+
+
+async def confirm(connection: AsyncConnection, purchase: Purchase, left: int) -> None:
+    """The copies were taken, and CardTrader has `left`. A row that is in doubt is read again.
+
+    A reserved row is left alone by syncs, so one that runs now may have passed it over: it is read again too.
+    """
+    row = (await connection.execute(_TAKE, _named(purchase) | {"left": left})).one_or_none()
+    remaining = row.quantity if row else 0
+    await _move(connection, purchase, "sending", _ended("purchased", remaining=remaining))
+    story = {"phase": "done", "remaining": remaining}
+    await operations.close(connection, purchase.operation_id, "completed", story)
+    if row is None or row.unsettled:
+        await _read_again(connection, purchase)
+
+
+async def refuse(connection: AsyncConnection, purchase: Purchase, reason: str, *, left: int | None = None) -> None:
+    """Give the copies back, and lower the row to what CardTrader has `left` where that is known."""
+    await connection.execute(_RELEASE, _named(purchase) | {"left": left})
+    await _move(connection, purchase, purchase.state, _ended("refused", reason=reason))
+    story = {"phase": "done", "error": {"code": reason, "message": sentence(reason)}}
+    await operations.close(connection, purchase.operation_id, "failed", story)
+    await _read_again(connection, purchase)
+
+
+def _named(purchase: Purchase) -> dict[str, object]:
+    return {"item_id": purchase.item_id, "user_id": purchase.user_id, "copies": purchase.quantity}
+
+
+def _ended(state: State, **values: object) -> dict[str, object]:
+    return {"state": state, "ended_at": func.clock_timestamp(), **values}
+
+
+async def _read_again(connection: AsyncConnection, purchase: Purchase) -> None:
+    name = f"{_CAUSE}:{purchase.operation_id}"
+    blueprints = (purchase.blueprint_id,)
+    await inbox.request_reread(connection, purchase.user_id, name, blueprints, cause=_CAUSE, body_encrypted=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An open purchase, named as its workflow is."""
+
+    user_id: UUID
+    operation_id: UUID
+    idempotency_key: str
+
+
+async def unfinished(connection: AsyncConnection, *, age: timedelta, most: int) -> list[Unfinished]:
+    """Open purchases older than `age`, the oldest first."""
+    query = (
+        select(_purchase.user_id, _purchase.operation_id, _purchase.idempotency_key)
+        .where(_purchase.ended_at.is_(None), _purchase.created_at < func.now() - age)
+        .order_by(_purchase.created_at)
+        .limit(most)
+    )
+    rows = await connection.execute(query)
+    return [Unfinished(cast("UUID", user), UUID(operation), key) for user, operation, key in rows]
