@@ -12,14 +12,18 @@ for callers of the first API.
     │   └── InsufficientQuantity
     ├── NotFound                    404
     │   ├── SyncNotFound
-    │   └── ItemNotFound
+    │   ├── ItemNotFound
+    │   └── PlanNotFound
     ├── SyncInProgress              409
     ├── AccountMismatch             409
     ├── WebhookConflict             409
     ├── AccountBusy                 409
     ├── NotRepeatable               409
+    ├── ItemReserved                409
     ├── IdempotencyConflict         409
     ├── PurchaseRefused             409
+    ├── PlanDecided                 409
+    ├── PreconditionFailed          412
     ├── BodyTooLarge                413
     ├── CardTraderRefused           502
     ├── RateLimitExceeded           429
@@ -137,6 +141,18 @@ class ItemNotFound(NotFound):
     code = "INVENTORY_ITEM_NOT_FOUND"
 
 
+class PlanNotFound(NotFound):
+    """There is no such plan."""
+
+    code = "PLAN_NOT_FOUND"
+
+
+class ItemReserved(ApiError):
+    """Copies of the item are held for purchases in progress. Try again when they have ended."""
+
+    status, code = 409, "INVENTORY_ITEM_RESERVED"
+
+
 class IdempotencyConflict(ApiError):
     """The Idempotency-Key was used before, for another request."""
 
@@ -147,6 +163,18 @@ class PurchaseRefused(ApiError):
     """The copies cannot be bought; `reason` in the context says why."""
 
     status, code = 409, "PURCHASE_REFUSED"
+
+
+class PlanDecided(ApiError):
+    """The plan does not wait for a decision any more. Read the plan again."""
+
+    status, code = 409, "PLAN_DECIDED"
+
+
+class PreconditionFailed(ApiError):
+    """The item has changed since you read it. Read it again."""
+
+    status, code = 412, "PRECONDITION_FAILED"
 
 
 class SyncInProgress(ApiError):

@@ -121,6 +121,7 @@ async def _open_services(settings: Settings) -> AsyncIterator[Services]:
             signals=await stack.enter_async_context(signals.running()),
             signatures=Signatures(vault),
             public_base_url=settings.public_base_url.rstrip("/"),
+            writes_enabled=settings.cardtrader_writes_enabled,
             probes={
                 "postgresql": probes.postgresql(database),
                 "redis": probes.redis(redis),

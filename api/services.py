@@ -62,6 +62,7 @@ class Services:
     signals: AccountSignals
     signatures: Signatures
     public_base_url: str
+    writes_enabled: bool = True
     probes: Mapping[str, Probe]
     senders: Senders = field(default_factory=Senders)
     clock: Callable[[], datetime] = utc_now

@@ -125,6 +125,31 @@ class NoSync(BaseModel):
     progress_percent: Literal[0] = Field(0, description="always 0")
 
 
+class UnmadeChange(BaseModel):
+    """A change that was not made."""
+
+    position: int = Field(description="which of the task's changes, from 0")
+    action: Literal["create", "update", "delete"] = Field(description="what was asked for")
+    item_id: int | None = Field(description="our id of the row; null for a new listing")
+    blueprint_id: int = Field(description="CardTrader's id of the printed card")
+    external_stock_id: str | None = Field(description="CardTrader's product id; null for a new listing")
+    code: str | None = Field(description="stable, for programs: NOT_ON_SALE, SUPERSEDED")
+    message: str | None = Field(description="one sentence, for people")
+
+
+class ChangeCounts(BaseModel):
+    """Where the changes of a task are. Verified, failed and cancelled ones are at their end."""
+
+    waiting: int = Field(0, description="not sent yet")
+    held: int = Field(0, description="waiting for the approval of a plan")
+    sending: int = Field(0, description="sent; the answer is not known yet")
+    accepted: int = Field(0, description="taken by CardTrader, not read back yet")
+    verified: int = Field(0, description="read back as asked for")
+    failed: int = Field(0, description="not made; see `unmade`")
+    cancelled: int = Field(0, description="given up before they were sent; see `unmade`")
+    unmade: list[UnmadeChange] = Field([], description="the first hundred that were not made, and why")
+
+
 class TaskState(BaseModel):
     """One operation, in the words of the first API."""
 
@@ -132,5 +157,6 @@ class TaskState(BaseModel):
     status: TaskStatus = Field(description="PENDING, STARTED, RETRY, SUCCESS or FAILURE")
     ready: bool = Field(description="whether it has ended")
     message: str = Field(description="one sentence")
-    result: SyncCounts | None = Field(None, description="what it did; with SUCCESS")
+    result: SyncCounts | None = Field(None, description="what a sync did; with SUCCESS")
+    changes: ChangeCounts | None = Field(None, description="of an edit, a deletion or new listings: their changes")
     error: Failure | None = Field(None, description="why it ended; with FAILURE")

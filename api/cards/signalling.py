@@ -1,7 +1,7 @@
-"""Wakes account workflows in the background, so that a webhook is acknowledged without waiting for Temporal.
+"""Wakes account workflows in the background, so that nobody waits for Temporal to be told what is committed.
 
-Coalescing: accounts named within one pause are poked once, and never twice at the same time. A poke that fails is
-dropped: the event is in the inbox, and the workers' relay repeats what was lost.
+Coalescing: accounts named within one pause are poked once for each matter. A poke that fails is dropped: what is
+pending is in the database, and the workers' relay repeats what was lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from uuid import UUID
 import structlog
 from temporalio.service import RPCError
 
-Poke = Callable[[UUID], Awaitable[None]]
+from workflows.cards.poking import Matter
+
+Poke = Callable[[UUID, Matter], Awaitable[None]]
 
 _AT_ONCE: Final = 16
 _log = structlog.get_logger(__name__)
@@ -26,12 +28,12 @@ class AccountSignals:
 
     def __init__(self, poke: Poke, *, pause: float = 0.25) -> None:
         self._poke, self._pause = poke, pause
-        self._waiting: dict[UUID, None] = {}
+        self._waiting: dict[tuple[UUID, Matter], None] = {}
         self._wake = asyncio.Event()
 
-    def notify(self, user_id: UUID) -> None:
+    def notify(self, user_id: UUID, matter: Matter = "events") -> None:
         """Have the account poked soon; costs nothing."""
-        self._waiting[user_id] = None
+        self._waiting[user_id, matter] = None
         self._wake.set()
 
     @asynccontextmanager
@@ -51,14 +53,14 @@ class AccountSignals:
             await asyncio.sleep(self._pause)
             self._wake.clear()
             batch = list(self._waiting)[:_AT_ONCE]
-            for user_id in batch:
-                del self._waiting[user_id]
+            for named in batch:
+                del self._waiting[named]
             if self._waiting:
                 self._wake.set()
-            await asyncio.gather(*(self._try(user_id) for user_id in batch))
+            await asyncio.gather(*(self._try(*named) for named in batch))
 
-    async def _try(self, user_id: UUID) -> None:
+    async def _try(self, user_id: UUID, matter: Matter) -> None:
         try:
-            await self._poke(user_id)
+            await self._poke(user_id, matter)
         except (RPCError, RuntimeError) as error:
             _log.warning("account.poke_lost", reason=type(error).__name__)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable
+from dataclasses import asdict
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.cards import state
-from api.cards.models import AccountStatus, NoSync, SyncProgress, TaskState, TaskStatus
+from api.cards.models import (
+    AccountStatus,
+    ChangeCounts,
+    NoSync,
+    SyncProgress,
+    TaskState,
+    TaskStatus,
+    UnmadeChange,
+)
 from api.cards.parameters import PREFIX
 from api.deps import OwnerDep, PrincipalDep, ServicesDep
 from api.errors import ApiError, NotFound, documented, documented_as_json
 from api.services import Services
-from db.cards import operations
+from db.cards import change_reports, operations
 from db.cards.operations import Operation
 from domain.cards.progress import SUCCEEDED
 
@@ -28,6 +37,7 @@ _MESSAGES: Final[dict[TaskStatus, str]] = {
     "SUCCESS": "Task completed successfully",
     "FAILURE": "Task failed",
 }
+_HELD: Final = "Task waits for the approval of a plan"
 _UNSTEADY: Final = frozenset({"rate_per_second", "eta_seconds"})
 
 
@@ -116,7 +126,7 @@ async def task(
     if found is None:
         raise NotFound("Task not found", resource_type="task", resource_id=task_id)
     operation = await state.current(services, found)
-    return _task(services, operation, await _task_status(services, operation))
+    return _task(services, operation, await _task_status(services, operation), await _changes(services, operation))
 
 
 async def _task_status(services: Services, operation: Operation) -> TaskStatus:
@@ -131,12 +141,26 @@ async def _task_status(services: Services, operation: Operation) -> TaskStatus:
     return "RETRY" if retrying else "STARTED"
 
 
-def _task(services: Services, operation: Operation, status: TaskStatus) -> TaskState:
+async def _changes(services: Services, operation: Operation) -> ChangeCounts | None:
+    if operation.operation_type not in ("update", "delete"):
+        return None
+    async with services.transaction() as connection:
+        found = await change_reports.report(connection, operation.operation_id)
+    if found is None:
+        return None
+    return ChangeCounts(**found.states, unmade=[UnmadeChange(**asdict(unmade)) for unmade in found.unmade])
+
+
+def _task(
+    services: Services, operation: Operation, status: TaskStatus, changes: ChangeCounts | None = None
+) -> TaskState:
+    is_held = operation.is_open and changes is not None and changes.held > 0
     return TaskState(
         task_id=operation.operation_id,
         status=status,
         ready=not operation.is_open,
-        message=_MESSAGES[status],
-        result=state.counts(services, operation) if status == "SUCCESS" else None,
+        message=_HELD if is_held else _MESSAGES[status],
+        result=state.counts(services, operation) if status == "SUCCESS" and operation.is_bulk else None,
+        changes=changes,
         error=state.failure(operation) if status == "FAILURE" else None,
     )

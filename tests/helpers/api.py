@@ -38,6 +38,7 @@ from db.session import Database
 from db.vault import Vault
 from settings import Settings
 from workflows.cards.contracts import BulkSyncInput
+from workflows.cards.poking import Matter
 
 PREFIX = "/api/v1/sync"
 NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
@@ -170,10 +171,11 @@ class FakeSignals(AccountSignals):
     """Remembers who was to be poked."""
 
     notified: list[UUID] = field(default_factory=list)
+    of_changes: list[UUID] = field(default_factory=list)
 
-    def notify(self, user_id: UUID) -> None:
+    def notify(self, user_id: UUID, matter: Matter = "events") -> None:
         """Remember."""
-        self.notified.append(user_id)
+        (self.notified if matter == "events" else self.of_changes).append(user_id)
 
 
 async def _answers() -> None:
@@ -214,6 +216,7 @@ def fake_services(
         signals=signals or FakeSignals(),
         signatures=Signatures(vault),
         public_base_url="https://sync.example.test",
+        writes_enabled=True,
         probes=healthy_probes() if probes is None else probes,
         clock=clock,
         new_id=uuid4,

@@ -34,6 +34,11 @@ class Seller:
         """POST below the prefix."""
         return await self.http.post(self._url(path), json=json, params=params, headers=self.headers)
 
+    async def send(self, method: str, path: str, json: object = None, **headers: str) -> httpx.Response:
+        """Any method below the prefix, with headers of the test's own (`if_match` is If-Match)."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.request(method, self._url(path), json=json, headers=self.headers | named)
+
     @property
     def headers(self) -> dict[str, str]:
         """The seller's token."""

@@ -13,6 +13,7 @@ from api.main import create_app
 from tests.helpers.api import PREFIX, bearer, forged, serving_fakes, settings_for_tests, token_for
 
 USER, OTHER = uuid4(), uuid4()
+NAMES = {"task_id": USER, "plan_id": USER, "record_id": 1, "item_id": 1}
 
 PUBLIC = {
     ("GET", "/"),
@@ -33,6 +34,12 @@ OWNER = {
     ("GET", f"{PREFIX}/progress/{{user_id}}"),
     ("GET", f"{PREFIX}/progress/{{user_id}}/stream"),
     ("GET", f"{PREFIX}/inventory/{{user_id}}"),
+    ("PUT", f"{PREFIX}/inventory/{{user_id}}/item/{{item_id}}"),
+    ("DELETE", f"{PREFIX}/inventory/{{user_id}}/item/{{item_id}}"),
+    ("POST", f"{PREFIX}/inventory/{{user_id}}/items"),
+    ("GET", f"{PREFIX}/changes/{{user_id}}/plan"),
+    ("POST", f"{PREFIX}/changes/{{user_id}}/plan/{{plan_id}}/approve"),
+    ("POST", f"{PREFIX}/changes/{{user_id}}/plan/{{plan_id}}/cancel"),
     ("POST", f"{PREFIX}/purchase/{{user_id}}/item/{{item_id}}"),
     ("GET", f"{PREFIX}/operations/{{user_id}}"),
     ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
@@ -87,9 +94,7 @@ REFUSALS = [(route, caller) for route in sorted(OWNER) for caller in CALLERS] + 
 async def test_callers_are_refused(http: httpx.AsyncClient, route: tuple[str, str], caller: str) -> None:
     headers, status, text = CALLERS[caller]
     method, path = route
-    answer = await http.request(
-        method, path.format(user_id=USER, task_id=USER, record_id=1, item_id=1), headers=headers
-    )
+    answer = await http.request(method, path.format(user_id=USER, **NAMES), headers=headers)
     assert (answer.status_code, answer.json()["detail"]) == (status, text)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert answer.json()["error"]["message"] == text
@@ -106,9 +111,7 @@ async def test_only_operators_may_operate(http: httpx.AsyncClient, route: tuple[
 @pytest.mark.parametrize("route", sorted(OWNER), ids="{0[0]} {0[1]}".format)
 async def test_a_user_id_that_is_none_is_a_bad_request(http: httpx.AsyncClient, route: tuple[str, str]) -> None:
     method, path = route
-    answer = await http.request(
-        method, path.format(user_id="bob", record_id=1, item_id=1), headers=bearer(token_for(USER))
-    )
+    answer = await http.request(method, path.format(user_id="bob", **NAMES), headers=bearer(token_for(USER)))
     assert (answer.status_code, answer.json()["detail"]) == (400, "Invalid user_id format")
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
 
