@@ -1,0 +1,47 @@
+"""The floor of the webhook benchmarks: our own application, with a route that checks the signature and no more.
+
+`python -m bench.webhook_floor PORT`; settings from the environment, the secret from `WEBHOOK_SECRET`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sys
+from base64 import b64decode
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI, Header, Request
+
+from api.errors import WebhookRejected
+from api.main import create_app
+from settings import Settings
+
+PATH: Final = "/floor/webhook"
+SECRET_VARIABLE: Final = "WEBHOOK_SECRET"  # noqa: S105 - a name
+
+
+def floor_app(settings: Settings, secret: bytes) -> FastAPI:
+    """The application with one more route."""
+    app = create_app(settings)
+
+    @app.post(PATH)
+    async def check(request: Request, signature: str = Header()) -> dict[str, str]:
+        """Verify and answer."""
+        wanted = hmac.digest(secret, await request.body(), "sha256")
+        if not hmac.compare_digest(wanted, b64decode(signature)):
+            raise WebhookRejected
+        return {"status": "accepted"}
+
+    return app
+
+
+def main() -> None:
+    """Serve as `python -m cli api` does."""
+    app = floor_app(Settings(), os.environ[SECRET_VARIABLE].encode())
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", log_config=None, access_log=False)
+
+
+if __name__ == "__main__":
+    main()
