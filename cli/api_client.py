@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import httpx
@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from cli.errors import RefusedError, UnreachableError
 
 Params = Mapping[str, str | int | bool]
+Body = Mapping[str, Any]
+Headers = Mapping[str, str]
 
 _PREFIX = "/api/v1/sync"
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -29,9 +31,20 @@ class Event:
     data: str
 
 
+class _Refused(BaseModel):
+    field: str
+    message: str
+
+
 class _Problem(BaseModel):
     code: str = "HTTP_ERROR"
     message: str
+    errors: list[_Refused] = []
+
+    @property
+    def sentence(self) -> str:
+        """The message, and what is wrong with which field."""
+        return "; ".join([self.message, *(f"{refused.field}: {refused.message}" for refused in self.errors)])
 
 
 class _Envelope(BaseModel):
@@ -67,9 +80,19 @@ class Api:
         """
         return _checked(self._http.get(path, params=params)).text
 
-    def post(self, path: str, body: Mapping[str, str] | None = None, params: Params | None = None) -> str:
+    def post(
+        self, path: str, body: Body | None = None, params: Params | None = None, headers: Headers | None = None
+    ) -> str:
         """As `get`."""
-        return _checked(self._http.post(path, json=body, params=params)).text
+        return _checked(self._http.post(path, json=body, params=params, headers=headers)).text
+
+    def put(self, path: str, body: Body, headers: Headers | None = None) -> str:
+        """As `get`."""
+        return _checked(self._http.put(path, json=body, headers=headers)).text
+
+    def delete(self, path: str, headers: Headers | None = None) -> str:
+        """As `get`."""
+        return _checked(self._http.delete(path, headers=headers)).text
 
     def events(self, user_id: UUID) -> Iterator[Event]:
         """Progress events of a seller, until the server closes the stream.
@@ -102,7 +125,7 @@ def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
     problem = _problem(response)
-    raise RefusedError(problem.code, problem.message, response.status_code)
+    raise RefusedError(problem.code, problem.sentence, response.status_code)
 
 
 def _problem(response: httpx.Response) -> _Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import failed, inventory, keys, servers, settings_example, sync
+from cli import changes, failed, inventory, keys, servers, settings_example, sync
 from cli.demo.command import demo
 from cli.doctor.command import doctor
 
@@ -24,6 +24,7 @@ app.command()(sync.link)
 app.command()(sync.disconnect)
 app.add_typer(sync.app, name="sync")
 app.add_typer(inventory.app, name="inventory")
+app.add_typer(changes.app, name="changes")
 app.add_typer(failed.app, name="failed")
 app.add_typer(keys.token_app, name="token")
 app.add_typer(keys.keys_app, name="keys")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import editing
 from cli.answers import Inventory
 from cli.api_client import Api, Params
 from cli.console import emit, out
@@ -15,12 +16,15 @@ from cli.reports import show_inventory
 
 SyncState = Literal["synced", "pending", "uncertain", "failed"]
 
-app = typer.Typer(no_args_is_help=True, help="Look at a seller's stock.")
+app = typer.Typer(no_args_is_help=True, help="Look at a seller's stock, and change it.")
+app.command()(editing.edit)
+app.command()(editing.delete)
+app.command()(editing.add)
 
 
 @app.callback()
 def inventory() -> None:
-    """Look at a seller's stock."""
+    """Look at a seller's stock, and change it."""
 
 
 @app.command("list")

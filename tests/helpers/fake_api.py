@@ -35,6 +35,7 @@ class Received:
     query: Mapping[str, list[str]]
     token: str
     body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,6 +68,12 @@ def serve() -> Iterator[FakeApi]:
         def do_POST(self) -> None:
             self._answer()
 
+        def do_PUT(self) -> None:
+            self._answer()
+
+        def do_DELETE(self) -> None:
+            self._answer()
+
         def log_message(self, *_: object) -> None:
             return
 
@@ -75,7 +82,7 @@ def serve() -> Iterator[FakeApi]:
             path = parts.path.removeprefix(PREFIX)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            api.received.append(Received(self.command, path, parse_qs(parts.query), token, body))
+            api.received.append(Received(self.command, path, parse_qs(parts.query), token, body, dict(self.headers)))
             answer = api.answers.get(f"{self.command} {path}", Answer("<html>nothing here</html>", 404, "text/html"))
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.media_type)
