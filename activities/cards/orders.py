@@ -107,9 +107,7 @@ class MissedOrders:
         return True
 
     async def _apply(self, connection: AsyncConnection, ref: OperationRef, sale: _Sale) -> bool:
-        applied = await sales.apply(connection, ref.user_id, sale.verdict)
-        if applied.outcome:
-            return False
+        """What a webhook of this order would do, had it come."""
         event_id = await inbox.receive(
             connection,
             ref.user_id,
@@ -118,9 +116,14 @@ class MissedOrders:
             mode="live",
             body_encrypted=self._vault.encrypt_bytes(msgspec.json.encode(sale.order)),
         )
-        if event_id is not None:
+        if event_id is None:
+            return False
+        applied = await sales.apply(connection, ref.user_id, sale.verdict)
+        if applied.outcome:
+            await inbox.conclude(connection, event_id, applied.outcome)
+        else:
             await inbox.await_reread(connection, event_id, applied.blueprint_ids, unmatched=applied.unmatched)
-        return True
+        return not applied.outcome
 
 
 async def _running(connection: AsyncConnection, operation_id: UUID) -> dict[str, object]:

@@ -62,6 +62,7 @@ async def _store(services: Services, user_id: UUID, account: LinkedAccount) -> S
             token_encrypted=services.vault.encrypt(account.token),
             secret_encrypted=services.vault.encrypt(account.webhook_secret),
             cardtrader_user_id=account.cardtrader_user_id,
+            newest_order_id=account.newest_order_id,
         )
 
 

@@ -6,6 +6,7 @@ the workflow id decides who of many concurrent callers starts it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from api.errors import ApiError, SyncInProgress, SyncNotFound, TemporalUnavailab
 from api.services import Services
 from db.cards import operations, sellers
 from db.cards.sellers import Seller
-from workflows.cards.contracts import BulkSyncInput
+from workflows.cards.contracts import BulkSyncInput, SyncMode
 
 router = APIRouter(prefix=PREFIX, tags=["sync"])
 
@@ -48,11 +49,19 @@ async def cancel(user_id: OwnerDep, services: ServicesDep) -> Accepted:
     return Accepted(task_id=running.operation_id or "", user_id=user_id, message="Cancellation requested")
 
 
-async def start_sync(services: Services, seller: Seller, *, force: bool = False) -> UUID:
+async def start_sync(
+    services: Services, seller: Seller, *, force: bool = False, mode: SyncMode = "bulk_sync", dry_run: bool = False
+) -> UUID:
     """The operation of a new bulk sync. Raises `SyncNotFound`, `SyncInProgress`, `TemporalUnavailable`."""
     require_connected(services, seller)
     await _make_way(services, seller, force)
-    return await _start(services, seller, force)
+    metadata = {"mode": mode, "force": force, **({"dry_run": True} if dry_run else {})}
+
+    async def run(operation_id: UUID) -> None:
+        sync = BulkSyncInput(user_id=seller.user_id, operation_id=operation_id, mode=mode, force=force, dry_run=dry_run)
+        await services.syncs.start(sync)
+
+    return await launch(services, seller, mode, metadata, run)
 
 
 async def _make_way(services: Services, seller: Seller, force: bool) -> None:
@@ -76,15 +85,21 @@ async def _is_over(services: Services, seller: Seller, running: RunningSync) -> 
     return operation is not None and not operation.is_open
 
 
-async def _start(services: Services, seller: Seller, force: bool) -> UUID:
+async def launch(
+    services: Services,
+    seller: Seller,
+    operation_type: str,
+    metadata: Mapping[str, object],
+    run: Callable[[UUID], Awaitable[None]],
+) -> UUID:
+    """Commit an operation, then start its workflow by `run`; its id. Raises as `start_sync`."""
     operation_id = services.new_id()
     async with services.transaction() as connection:
         # Whoever disconnects afterwards sees the operation; whoever did before is seen here.
         require_connected(services, await sellers.find(connection, seller.user_id, lock=True))
-        metadata = {"mode": "bulk_sync", "force": force}
-        await operations.register(connection, seller.user_id, operation_id, "bulk_sync", metadata)
+        await operations.register(connection, seller.user_id, operation_id, operation_type, metadata)
     try:
-        await services.syncs.start(BulkSyncInput(user_id=seller.user_id, operation_id=operation_id, force=force))
+        await run(operation_id)
     except AlreadyRunning:
         await _discard(services, operation_id)
         raise _in_progress(seller, await services.syncs.running(seller.user_id)) from None

@@ -114,4 +114,3 @@ async def _running(description: WorkflowExecutionDescription) -> RunningSync | N
         first_run_id=description.raw_description.workflow_execution_info.first_run_id,
         retrying=any(activity.attempt > 1 for activity in pending),
     )
-

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.errors import ApiError, CardTraderRefused, CardTraderUnavailable, RateLimitExceeded, RedisUnavailable
-from clients.cardtrader import CardTrader, clean_token
+from clients.cardtrader import CardTrader, CardTraderClient, clean_token
 from clients.cardtrader.errors import AccessDenied, CardTraderError, EdgeBlocked, TokenRejected, Unavailable
 from clients.errors import CircuitOpen, ClientError, LimiterUnavailable, RateLimited
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedAccount:
-    """The CardTrader account behind a verified token; `token` is what was verified, cleaned of pasted noise."""
+    """The CardTrader account behind a verified token; `token` is what was verified, cleaned of pasted noise.
+
+    `newest_order_id`: sales up to it are in what CardTrader exports from now on; None when it could not be read.
+    """
 
     cardtrader_user_id: int
     token: str = field(repr=False)
     webhook_secret: str = field(repr=False)
+    newest_order_id: int | None = None
 
 
 class AccountVerifier(Protocol):
@@ -30,7 +34,7 @@ class AccountVerifier(Protocol):
 
 
 class CardTraderVerifier:
-    """Reads `GET /info`."""
+    """Reads `GET /info`, and the newest order."""
 
     def __init__(self, cardtrader: CardTrader) -> None:
         self._cardtrader = cardtrader
@@ -39,10 +43,19 @@ class CardTraderVerifier:
         """The account behind the token, as pasted."""
         try:
             bare = clean_token(token)
-            info = await self._cardtrader.for_token(bare, "interactive").info()
+            client = self._cardtrader.for_token(bare, "interactive")
+            info = await client.info()
         except ClientError as error:
             raise _translated(error) from None
-        return LinkedAccount(info.user_id, bare, info.shared_secret)
+        return LinkedAccount(info.user_id, bare, info.shared_secret, await _newest_order(client))
+
+
+async def _newest_order(client: CardTraderClient) -> int | None:
+    """None when it cannot be told now: the first reconciliation asks again."""
+    try:
+        return await client.orders.newest_id()
+    except ClientError:
+        return None
 
 
 def _translated(error: ClientError) -> ApiError:

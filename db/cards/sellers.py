@@ -55,21 +55,33 @@ async def link(
     token_encrypted: str,
     secret_encrypted: str,
     cardtrader_user_id: int,
+    newest_order_id: int | None = None,
 ) -> Seller:
     """Store a verified token and webhook secret. A new token for the same active account keeps it `active`;
     otherwise the account starts as `idle`. Linking lifts a suspension.
+
+    Orders are read from `newest_order_id` on; an account that stays active goes on where it was.
     """
     values = {
         "cardtrader_token_encrypted": token_encrypted,
         "webhook_secret": secret_encrypted,
         "cardtrader_user_id": cardtrader_user_id,
     }
-    fresh = insert(user_sync_settings).values(user_id=user_id, **values)
+    fresh = insert(user_sync_settings).values(user_id=user_id, highest_order_id=newest_order_id, **values)
     stays_active = (user_sync_settings.c.sync_status == "active") & (
         user_sync_settings.c.cardtrader_user_id == cardtrader_user_id
     )
     status = case((stays_active, user_sync_settings.c.sync_status), else_=cast("idle", sync_status_enum))
-    relinked = {**values, "sync_status": status, "suspended_at": None, "last_error": None, "updated_at": func.now()}
+    # An idle account begins with a sync, which holds all older sales; an active one has none to hold them.
+    read = case((stays_active, user_sync_settings.c.highest_order_id))
+    relinked = {
+        **values,
+        "highest_order_id": func.coalesce(read, fresh.excluded.highest_order_id),
+        "sync_status": status,
+        "suspended_at": None,
+        "last_error": None,
+        "updated_at": func.now(),
+    }
     upsert = fresh.on_conflict_do_update(index_elements=["user_id"], set_=relinked).returning(*user_sync_settings.c)
     return Seller(**(await connection.execute(upsert)).mappings().one())
 

@@ -37,7 +37,7 @@ from db.cards.purchases import Purchase
 from db.session import Database
 from db.vault import Vault
 from settings import Settings
-from workflows.cards.contracts import BulkSyncInput
+from workflows.cards.contracts import BulkSyncInput, ReconcileBlueprint
 from workflows.cards.poking import Matter
 
 PREFIX = "/api/v1/sync"
@@ -114,6 +114,7 @@ class FakeSyncs(BulkSyncs):
     start_error: Exception | None = None
     stops: bool = True
     started: list[BulkSyncInput] = field(default_factory=list)
+    started_blueprints: list[ReconcileBlueprint] = field(default_factory=list)
 
     async def start(self, sync: BulkSyncInput) -> None:
         """Start."""
@@ -122,6 +123,12 @@ class FakeSyncs(BulkSyncs):
         if self.now is not None:
             raise AlreadyRunning
         self.started.append(sync)
+
+    async def start_blueprint(self, request: ReconcileBlueprint) -> None:
+        """Start."""
+        if self.start_error is not None:
+            raise self.start_error
+        self.started_blueprints.append(request)
 
     async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
         """Look."""

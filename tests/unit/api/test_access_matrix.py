@@ -42,6 +42,8 @@ OWNER = {
     ("POST", f"{PREFIX}/changes/{{user_id}}/plan/{{plan_id}}/cancel"),
     ("POST", f"{PREFIX}/purchase/{{user_id}}/item/{{item_id}}"),
     ("GET", f"{PREFIX}/operations/{{user_id}}"),
+    ("POST", f"{PREFIX}/sync-from-cardtrader/{{user_id}}"),
+    ("GET", f"{PREFIX}/drift/{{user_id}}"),
     ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
     ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
     ("POST", f"{PREFIX}/failed-records/{{user_id}}/{{record_id}}/retry"),

@@ -23,8 +23,8 @@ from clients.errors import CircuitOpen, LimiterUnavailable
 class FakeCardTrader:
     """Answers or raises, and remembers the token."""
 
-    def __init__(self, answer: AppInfo | Exception) -> None:
-        self.answer, self.token = answer, ""
+    def __init__(self, answer: AppInfo | Exception, newest: int | Exception = 7) -> None:
+        self.answer, self.newest, self.token = answer, newest, ""
 
     def for_token(self, token: str, klass: str) -> FakeCardTrader:
         self.token = token
@@ -36,6 +36,15 @@ class FakeCardTrader:
             raise self.answer
         return self.answer
 
+    @property
+    def orders(self) -> FakeCardTrader:
+        return self
+
+    async def newest_id(self) -> int:
+        if isinstance(self.newest, Exception):
+            raise self.newest
+        return self.newest
+
 
 def verifier(answer: AppInfo | Exception) -> tuple[CardTraderVerifier, FakeCardTrader]:
     fake = FakeCardTrader(answer)
@@ -46,7 +55,7 @@ async def test_pasted_noise_is_trimmed_and_the_account_told() -> None:
     subject, fake = verifier(AppInfo(id=1, user_id=88123, shared_secret="0f" * 16))
     account = await subject.verify("\u00a0Bearer  ab\u00adc\u200b.def\n")
     assert fake.token == account.token == "abc.def"
-    assert (account.cardtrader_user_id, account.webhook_secret) == (88123, "0f" * 16)
+    assert (account.cardtrader_user_id, account.webhook_secret, account.newest_order_id) == (88123, "0f" * 16, 7)
     assert "abc.def" not in repr(account)
     assert account.webhook_secret not in repr(account)
 
@@ -87,3 +96,9 @@ async def test_what_cannot_be_a_token_is_never_sent(token: str) -> None:
     with pytest.raises(ApiError) as caught:
         await subject.verify(token)
     assert (caught.value.status, fake.token) == (502, "")
+
+
+async def test_orders_that_cannot_be_read_do_not_keep_an_account_from_being_linked() -> None:
+    subject, fake = verifier(AppInfo(id=1, user_id=88123, shared_secret="0f" * 16))
+    fake.newest = AccessDenied()
+    assert (await subject.verify("abc.def")).newest_order_id is None

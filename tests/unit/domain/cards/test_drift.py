@@ -176,7 +176,8 @@ listings = st.builds(
 
 @given(listings, listings)
 def test_applying_the_findings_to_ours_gives_theirs(ours: Listing, theirs: Listing) -> None:
-    plain, properties = {}, dict(ours.properties)
+    plain: dict[str, Any] = {}
+    properties = dict(ours.properties)
     for finding in found(ours, theirs):
         if finding.field.startswith("properties."):
             properties[finding.field.removeprefix("properties.")] = finding.new
