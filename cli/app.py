@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import changes, failed, inventory, keys, servers, settings_example, sync
+from cli import changes, failed, inventory, keys, reconciling, servers, settings_example, sync
 from cli.demo.command import demo
 from cli.doctor.command import doctor
 
@@ -22,6 +22,8 @@ app.command()(servers.worker)
 app.command()(servers.migrate)
 app.command()(sync.link)
 app.command()(sync.disconnect)
+app.command()(reconciling.drift)
+sync.app.command("from-cardtrader")(reconciling.from_cardtrader)
 app.add_typer(sync.app, name="sync")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(changes.app, name="changes")
