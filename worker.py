@@ -118,7 +118,8 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
         if task_queues.HIGH_PRIORITY in queues:
             await reconcile_schedules(client, wanted_schedules(settings))
             poke = partial(poke_account, client, timeout=timedelta(seconds=5))
-            await workers.enter_async_context(relaying(settings.database_url, poke))
+            poke_changes = partial(poke, matter="changes") if settings.cardtrader_writes_enabled else None
+            await workers.enter_async_context(relaying(settings.database_url, poke, poke_changes))
             start = partial(start_purchase, client, timeout=timedelta(seconds=5))
             await workers.enter_async_context(relaying_purchases(settings.database_url, start))
         for queue in queues:

@@ -1,36 +1,54 @@
-"""Repeats the pokes that were lost: an account with old pending events is told again, until they are processed.
+"""Repeats the pokes that were lost: an account with old pending events or changes is told again, until they are done.
 
-Safe in every worker at once: a poke may be repeated, and what is pending is read from the inbox alone.
+Safe in every worker at once: a poke may be repeated, and what is pending is read from the database alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
-from db.cards import inbox
+from db.cards import change_batches, inbox
 from db.session import Database
 
 Poke = Callable[[UUID], Awaitable[None]]
 
 _AGE = timedelta(seconds=3)
+# Changes take longer than events: a batch that is worked on needs no poke.
+_AGE_OF_CHANGES = timedelta(seconds=10)
 _MOST_SELLERS = 500
 _log = structlog.get_logger(__name__)
 
 
-class EventRelay:
-    """Looks for forgotten events every `interval` seconds."""
+class Waiting(Protocol):
+    """Sellers for whom something older than `age` waits."""
 
-    def __init__(self, database: Database, poke: Poke, *, interval: float = 3.0, age: timedelta = _AGE) -> None:
+    async def __call__(self, connection: AsyncConnection, *, age: timedelta, most: int) -> list[UUID]: ...
+
+
+class EventRelay:
+    """Looks for what was forgotten, events unless told otherwise, every `interval` seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        poke: Poke,
+        *,
+        interval: float = 3.0,
+        age: timedelta = _AGE,
+        waiting: Waiting = inbox.sellers_waiting,
+    ) -> None:
         self._database, self._poke = database, poke
-        self._interval, self._age = interval, age
+        self._interval, self._age, self._waiting = interval, age, waiting
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -53,9 +71,9 @@ class EventRelay:
                 _log.warning("relay.failed", reason=type(error).__name__)
 
     async def relay(self) -> int:
-        """One turn: poke every account with old pending events; how many."""
+        """One turn: poke every account with old pending work; how many."""
         async with self._database.begin() as connection:
-            waiting = await inbox.sellers_waiting(connection, age=self._age, most=_MOST_SELLERS)
+            waiting = await self._waiting(connection, age=self._age, most=_MOST_SELLERS)
         poked = [user_id for user_id in waiting if await self._try(user_id)]
         if waiting:
             _log.info("relay.poked", accounts=len(poked), lost=len(waiting) - len(poked))
@@ -70,12 +88,20 @@ class EventRelay:
         return True
 
 
+def change_relay(database: Database, poke: Poke, *, age: timedelta = _AGE_OF_CHANGES) -> EventRelay:
+    """Looks for changes that nobody sends, follows or verifies."""
+    return EventRelay(database, poke, age=age, waiting=change_batches.sellers_waiting)
+
+
 @asynccontextmanager
-async def relaying(database_url: str, poke: Poke) -> AsyncIterator[None]:
-    """Relay while the block runs, on a connection of its own."""
+async def relaying(database_url: str, poke: Poke, poke_changes: Poke | None = None) -> AsyncIterator[None]:
+    """Relay while the block runs, on a connection of its own; changes only where they may be sent."""
     database = Database.connect(database_url, pool_size=1, max_overflow=0)
     try:
-        async with EventRelay(database, poke).running():
+        async with AsyncExitStack() as relays:
+            await relays.enter_async_context(EventRelay(database, poke).running())
+            if poke_changes is not None:
+                await relays.enter_async_context(change_relay(database, poke_changes).running())
             yield
     finally:
         await database.close()

@@ -5,9 +5,11 @@ The rounds of the account workflow are called here one by one, so that a test ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,10 +22,11 @@ from temporalio.testing import ActivityEnvironment
 from activities.cards.changes import AccountChanges, Following
 from activities.cards.rereading import BlueprintReader, Rereading
 from clients.cardtrader import CardTrader
-from db.cards import intents
+from db.cards import intents, plans
 from db.cards.intents import NewListing
 from db.session import Database
 from devstack.simulators.cardtrader.app import create_app
+from devstack.simulators.cardtrader.blueprints import blueprint
 from devstack.simulators.cardtrader.errors import ConnectionDropped
 from devstack.simulators.cardtrader.faults import FaultKind, FaultSpec
 from devstack.simulators.cardtrader.knobs import Knobs
@@ -47,11 +50,20 @@ class Wire(httpx.AsyncBaseTransport):
     def __init__(self, market: Market) -> None:
         self._inner = httpx.ASGITransport(create_app(market))
         self.asked: list[str] = []
+        self.after: dict[str, Callable[[], object]] = {}
+
+    def once(self, request: str, strike: Callable[[], object]) -> None:
+        """Do something when CardTrader has done this request ("POST .*increment"), before its answer arrives."""
+        self.after[request] = strike
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(f"{request.method} {request.url.path.removeprefix('/api/v2/')}")
+        asked = f"{request.method} {request.url.path.removeprefix('/api/v2/')}"
+        self.asked.append(asked)
         try:
-            return await self._inner.handle_async_request(request)
+            answer = await self._inner.handle_async_request(request)
+            for pattern in [pattern for pattern in self.after if re.fullmatch(pattern, asked)]:
+                self.after.pop(pattern)()
+            return answer
         except ConnectionDropped:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from None
 
@@ -136,13 +148,20 @@ class Desk:
     async def put_on_sale(self, *listings: Mapping[str, Any]) -> UUID:
         """Record new listings."""
         operation_id = uuid4()
-        new = [NewListing(one["blueprint_id"], one["quantity"], {**one}) for one in listings]
-        for one in new:
-            assert isinstance(one.wanted, dict)
-            one.wanted.pop("blueprint_id")
+        new = [
+            NewListing(one["blueprint_id"], {name: value for name, value in one.items() if name != "blueprint_id"})
+            for one in listings
+        ]
         async with self.database.begin() as connection:
             await intents.put_on_sale(connection, self.user_id, operation_id, new, fingerprint=operation_id.hex)
         return operation_id
+
+    async def approve(self) -> None:
+        """A person agrees to whatever is held for being too much at once."""
+        async with self.database.begin() as connection:
+            await plans.hold(connection, self.user_id)
+            if plan := await plans.waiting_plan(connection, self.user_id):
+                await plans.approve(connection, self.user_id, plan.plan_id, decided_by="test")
 
     # --- what the account workflow does
 
@@ -205,6 +224,22 @@ class Desk:
         stock = self.seller.stock
         return [int(stock.read(row).id) for row in stock.live_rows().tolist() if stock.read(row).quantity >= least]
 
+    def signable(self) -> list[dict[str, Any]]:
+        """Listings that CardTrader takes for none it has: as a product, but signed where that is not."""
+        shown = [self.market.products(self.seller).show(product) for product in self.products()]
+        chosen = [(one, {item.name for item in blueprint(one.blueprint_id).editable}) for one in shown]
+        return [
+            {
+                "blueprint_id": one.blueprint_id,
+                "quantity": 4,
+                "price_cents": 321,
+                "properties": {name: value for name, value in one.properties.items() if name in names}
+                | {"signed": not one.properties["signed"]},
+            }
+            for one, names in chosen
+            if "signed" in names
+        ]
+
     # --- what there is to see
 
     async def rows(self) -> dict[str | None, dict[str, Any]]:
@@ -213,7 +248,10 @@ class Desk:
 
     async def row(self, product_id: int) -> dict[str, Any]:
         """Our row of a product."""
-        return (await self.rows())[str(product_id)]
+        query = text("SELECT * FROM user_inventory_items WHERE user_id = :user AND external_stock_id = :product")
+        async with self.database.begin() as connection:
+            found = await connection.execute(query, {"user": self.user_id, "product": str(product_id)})
+            return dict(found.mappings().one())
 
     async def ended(self, operation_id: UUID) -> SimpleNamespace:
         """The operation's status and metadata, and its changes."""
@@ -224,6 +262,13 @@ class Desk:
             query = text("SELECT * FROM item_changes WHERE operation_id = :id ORDER BY id")
             changes = [dict(row) for row in (await connection.execute(query, names)).mappings()]
         return SimpleNamespace(status=status, told=told, changes=changes, first=changes[0])
+
+    async def outcomes(self, operation_ids: Sequence[UUID]) -> Counter[str]:
+        """How many operations have which status."""
+        query = text("SELECT status FROM sync_operations WHERE operation_id = ANY (cast(:ids AS text[]))")
+        async with self.database.begin() as connection:
+            found = await connection.execute(query, {"ids": [str(operation_id) for operation_id in operation_ids]})
+            return Counter(found.scalars())
 
     async def differences(self) -> list[Any]:
         """What our books and CardTrader's disagree about: law L1; empty at rest."""
@@ -250,4 +295,6 @@ async def opened_desk(
         wire = Wire(market)
         async with httpx.AsyncClient(transport=wire) as http, Redis.from_url(redis_url) as redis:
             shared = CardTrader.limited(http, redis, "http://simulator/api/v2", limit=100_000, window=10, burst=1_000)
+            # Many jobs within a second: how they are paced is the client's own test.
+            shared = replace(shared, jobs_bucket=shared.bucket)
             yield await Desk(market, wire, database, shared).open()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import httpx
 import pytest
 
+from db.session import Database
 from devstack import DevStack
 from devstack.service import RunningService, ServiceOptions, start_service
 from tests.helpers.shop import Shop
@@ -26,6 +27,14 @@ def service(stack: DevStack) -> Iterator[RunningService]:
     running = start_service(stack, options)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+async def shared_database(module_database_url: str) -> AsyncIterator[Database]:
+    """The module's database, for sellers whose activities run in the test."""
+    opened = Database.connect(module_database_url)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -1,0 +1,238 @@
+"""Answers that are lost, jobs that tell nothing, workers that die: what was asked for is done once, or said to be not.
+
+`lost_answer`: CardTrader made the change. `drop_request`: it never heard of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from db.session import Database
+from tests.helpers.desk import Desk, opened_desk
+
+LOST = pytest.mark.parametrize("kind", ["lost_answer", "drop_request"])
+DOZENS = 22
+
+
+@pytest.fixture
+async def desk(shared_database: Database, redis_url: str) -> AsyncIterator[Desk]:
+    """A seller with eighty products of as many blueprints."""
+    async with opened_desk(shared_database, redis_url, products=80, blueprints=80) as desk:
+        yield desk
+
+
+@LOST
+@pytest.mark.parametrize("wanted", [1, 30])
+async def test_a_difference_is_made_once(desk: Desk, kind: Any, wanted: int) -> None:
+    product, *_ = desk.products(least=3)
+    task = await desk.edit(product, quantity=wanted, price_cents=55)
+    desk.fault(kind, path="increment", count=1)
+    await desk.work()
+    assert "settle" in desk.works
+    assert (desk.on_sale(product).quantity, desk.on_sale(product).price_cents) == (wanted, 55)
+    assert (await desk.ended(task)).status == "completed"
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_a_difference_is_made_once_beside_a_sale_that_is_told(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    task = await desk.edit(product, quantity=had - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+    desk.sell(product)
+    await desk.told_of_sale(product)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had - 2
+    assert (await desk.ended(task)).status == "completed"
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_what_nobody_can_tell_is_not_sent_again_and_a_person_hears_of_it(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    task = await desk.edit(product, quantity=had + 10)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+    # Its webhook was lost.
+    desk.sell(product)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had - 1 + 10 * (kind == "lost_answer")
+    ended = await desk.ended(task)
+    assert (ended.status, ended.first["reason"]) == ("failed", "OUTCOME_UNKNOWN")
+    letter = "SELECT subject FROM failed_records WHERE user_id = :user AND stage = 'change' AND resolved_at IS NULL"
+    assert await desk.stock.one(letter) == str(ended.first["id"])
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_fields_and_deletions_may_be_sent_again(desk: Desk, kind: Any) -> None:
+    edited, deleted, *_ = desk.products()
+    tasks = [await desk.edit(edited, price_cents=77), await desk.delete(deleted)]
+    desk.fault(kind, count=2)
+    await desk.work()
+    assert (desk.on_sale(edited).price_cents, desk.on_sale(deleted)) == (77, None)
+    assert await desk.outcomes(tasks) == {"completed": 2}
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_a_new_listing_is_put_on_sale_once(desk: Desk, kind: Any) -> None:
+    before = len(desk.products())
+    task = await desk.put_on_sale(desk.signable()[0])
+    desk.fault(kind, method="POST", count=1)
+    await desk.work()
+    assert len(desk.products()) == before + 1
+    ended = await desk.ended(task)
+    assert (ended.status, desk.on_sale(ended.first["product_id"]).quantity) == ("completed", 4)
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_a_listing_that_is_added_to_another_is_added_once(desk: Desk, kind: Any) -> None:
+    product = next(one for one in desk.products() if desk.on_sale(one).texts.description is None)
+    had, shown = desk.on_sale(product), desk.market.products(desk.seller).show(product)
+    same = {"blueprint_id": had.blueprint_id, "quantity": 3, "price_cents": had.price_cents}
+    await desk.put_on_sale({**same, "properties": dict(shown.properties)})
+    desk.fault(kind, method="POST", count=1)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had.quantity + 3
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_many_new_listings_are_put_on_sale_once(desk: Desk, kind: Any) -> None:
+    before, listings = len(desk.products()), desk.signable()[:DOZENS]
+    task = await desk.put_on_sale(*listings)
+    desk.fault(kind, path="bulk_create", count=1)
+    await desk.work()
+    assert len(desk.products()) == before + DOZENS
+    assert (await desk.ended(task)).status == "completed"
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_many_prices_and_deletions_survive_lost_answers(desk: Desk, kind: Any) -> None:
+    edited, deleted = desk.products()[:DOZENS], desk.products()[-4:]
+    tasks = [await desk.edit(product, price_cents=110) for product in edited]
+    tasks += [await desk.delete(product) for product in deleted]
+    await desk.approve()
+    desk.fault(kind, path="bulk_update", count=1)
+    await desk.work()
+    assert {desk.on_sale(product).price_cents for product in edited} == {110}
+    assert await desk.outcomes(tasks) == {"completed": len(tasks)}
+    assert await desk.differences() == []
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"job_unprocessable": 1.0}, {"unknown_job": "unknown"}, {"unknown_job": "not_found"}]
+)
+async def test_a_job_that_tells_nothing_is_looked_for_in_the_stock(desk: Desk, knobs: dict[str, Any]) -> None:
+    tasks = [await desk.edit(product, price_cents=110) for product in desk.products()[:DOZENS]]
+    await desk.approve()
+    desk.market.knobs = desk.market.knobs.model_copy(update=knobs)
+    assert (await desk.step()).work == "send"
+    if "unknown_job" in knobs:
+        desk.seller.jobs.clear()
+    await desk.step()
+    desk.market.knobs = desk.market.knobs.model_copy(update={"job_unprocessable": 0.0})
+    await desk.work()
+    assert await desk.outcomes(tasks) == {"completed": DOZENS}
+    assert await desk.differences() == []
+
+
+# --- a worker dies between what CardTrader did and what we write
+
+
+def die() -> None:
+    """As if the process ended here."""
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("request_", "wish"),
+    [
+        (r"POST products/\d+/increment", {"quantity": 30}),
+        (r"POST products/\d+/increment", {"quantity": 1, "price_cents": 9}),
+        (r"PUT products/\d+", {"quantity": 1, "price_cents": 9}),
+        (r"GET products/export", {"quantity": 30}),
+    ],
+)
+async def test_an_edit_whose_worker_dies_is_made_once(desk: Desk, request_: str, wish: dict[str, int]) -> None:
+    product, *_ = desk.products(least=3)
+    task = await desk.edit(product, **wish)
+    await dies_at(desk, request_)
+    await desk.work()
+    assert desk.on_sale(product).quantity == wish["quantity"]
+    assert desk.on_sale(product).price_cents == wish.get("price_cents", desk.on_sale(product).price_cents)
+    assert (await desk.ended(task)).status == "completed"
+    assert await desk.differences() == []
+
+
+async def test_a_deletion_and_a_listing_whose_workers_die_are_made_once(desk: Desk) -> None:
+    deleted, *_ = desk.products()
+    tasks = [await desk.delete(deleted)]
+    await dies_at(desk, r"DELETE products/\d+")
+    before = len(desk.products())
+    tasks.append(await desk.put_on_sale(desk.signable()[0]))
+    await desk.work()
+    await desk.put_on_sale(desk.signable()[1])
+    await dies_at(desk, "POST products")
+    await desk.work()
+    assert (desk.on_sale(deleted), len(desk.products())) == (None, before + 2)
+    assert await desk.outcomes(tasks) == {"completed": 2}
+    assert await desk.differences() == []
+
+
+@pytest.mark.parametrize("request_", ["POST products/bulk_create", "GET jobs/.*"])
+async def test_a_batch_whose_worker_dies_is_made_once(desk: Desk, request_: str) -> None:
+    before = len(desk.products())
+    task = await desk.put_on_sale(*desk.signable()[:DOZENS])
+    await dies_at(desk, request_)
+    await desk.work()
+    assert len(desk.products()) == before + DOZENS
+    assert (await desk.ended(task)).status == "completed"
+    assert await desk.differences() == []
+
+
+async def dies_at(desk: Desk, request: str) -> None:
+    """Work until CardTrader has done this request; then the worker is another one."""
+    desk.wire.once(request, die)
+    with pytest.raises(asyncio.CancelledError):
+        await desk.work()
+    desk.changes = desk.new_changes()
+
+
+# --- what was certainly not done
+
+
+@pytest.mark.parametrize("kind", ["too_many", "cloudflare"])
+async def test_what_was_not_accepted_waits_and_is_not_looked_for(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products()
+    task = await desk.edit(product, price_cents=88)
+    desk.fault(kind, method="PUT", count=1)
+    with pytest.raises(Exception, match=r"limit|edge") as caught:
+        await desk.step()
+    assert isinstance(caught.value, ApplicationError) == (kind == "too_many")
+    assert (await desk.ended(task)).first["state"] == "waiting"
+    desk.market.faults.clear()
+
+
+async def test_a_cardtrader_that_fails_for_ever_ends_the_change(desk: Desk) -> None:
+    product, *_ = desk.products()
+    price = desk.on_sale(product).price_cents
+    task = await desk.edit(product, price_cents=88)
+    await desk.stock.one("UPDATE item_changes SET attempts = 7 WHERE user_id = :user RETURNING id")
+    desk.fault("status", method="PUT", status=502)
+    await desk.work()
+    ended = await desk.ended(task)
+    assert (ended.status, ended.first["reason"]) == ("failed", "CARDTRADER_FAILING")
+    assert desk.on_sale(product).price_cents == price
+    assert await desk.differences() == []
