@@ -43,6 +43,7 @@ from domain.cards.edits import (
     VersionMoved,
 )
 from domain.cards.sync_errors import BLOCKING
+from workflows.cards.poking import Matter
 
 T = TypeVar("T")
 
@@ -67,9 +68,14 @@ def etag(row_version: int) -> str:
 
 
 async def record(
-    services: Services, user_id: UUID, work: Callable[[AsyncConnection], Awaitable[T]], **context: Any
+    services: Services,
+    user_id: UUID,
+    work: Callable[[AsyncConnection], Awaitable[T]],
+    *,
+    matter: Matter = "changes",
+    **context: Any,
 ) -> tuple[T, Waiting | None]:
-    """Commit an intent of a linked seller, and have it sent; what it waits for. Raises `ApiError`."""
+    """Commit what a linked seller wants, and have it done; what it waits for. Raises `ApiError`."""
 
     async def recorded(connection: AsyncConnection) -> tuple[T, Seller]:
         seller = await sellers.find(connection, user_id)
@@ -79,7 +85,7 @@ async def record(
 
     with _answered(user_id=str(user_id), **context):
         done, seller = await in_transaction(services, recorded)
-    services.signals.notify(user_id, "changes")
+    services.signals.notify(user_id, matter)
     return done, _waiting(services, seller)
 
 

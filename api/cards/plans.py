@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -10,13 +9,11 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Path
 
-from api.auth import Principal
 from api.cards.change_models import ChangePlan
 from api.cards.intents import record
 from api.cards.parameters import PREFIX
 from api.deps import OwnerDep, PrincipalDep, ServicesDep
 from api.errors import PlanNotFound, documented
-from api.services import Services
 from db.cards import plans
 from db.cards.plans import Plan
 
@@ -41,22 +38,17 @@ async def approve_plan(
     user_id: OwnerDep, plan_id: PlanId, principal: PrincipalDep, services: ServicesDep
 ) -> ChangePlan:
     """Run exactly the changes of this plan."""
-    return await _decided(services, principal, user_id, plan_id, plans.approve)
+    decision = partial(plans.approve, user_id=user_id, plan_id=plan_id, decided_by=str(principal.user_id))
+    plan, _ = await record(services, user_id, decision, plan_id=str(plan_id))
+    return _shown(plan)
 
 
 @router.post("/changes/{user_id}/plan/{plan_id}/cancel", responses=_ERRORS)
 async def cancel_plan(user_id: OwnerDep, plan_id: PlanId, principal: PrincipalDep, services: ServicesDep) -> ChangePlan:
     """Give up the changes of this plan; the listings come back as CardTrader has them."""
-    return await _decided(services, principal, user_id, plan_id, plans.cancel)
-
-
-async def _decided(
-    services: Services, principal: Principal, user_id: UUID, plan_id: UUID, decide: Callable[..., Awaitable[Plan]]
-) -> ChangePlan:
-    decision = partial(decide, user_id=user_id, plan_id=plan_id, decided_by=str(principal.user_id))
-    plan, _ = await record(services, user_id, decision, plan_id=str(plan_id))
-    # A cancelled plan's listings are read again.
-    services.signals.notify(user_id)
+    decision = partial(plans.cancel, user_id=user_id, plan_id=plan_id, decided_by=str(principal.user_id))
+    # Nothing is to be sent, but the listings are to be read again.
+    plan, _ = await record(services, user_id, decision, matter="events", plan_id=str(plan_id))
     return _shown(plan)
 
 

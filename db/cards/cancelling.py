@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.cards import change_batches, inbox
+from db.cards import change_batches, expectations, inbox
 
 _PER_REQUEST: Final = 500
 
@@ -28,18 +28,16 @@ _CANCEL = text("""
     WHERE user_id = :user_id AND ended_at IS NULL AND state = 'held' AND plan_id = :plan_id
     RETURNING id, operation_id
 """)
-# A difference that will not be sent is a copy more (or less) than shows here, until the re-read shows it.
 _RELEASE = text("""
     UPDATE user_inventory_items AS item
     SET deleted_at = CASE WHEN gone.deleted THEN NULL ELSE item.deleted_at END, content_hash = NULL,
-        raise_pending = greatest(coalesce(item.raise_pending, 0) - gone.delta, 0),
         sync_state = CASE WHEN EXISTS (SELECT 1 FROM item_changes AS other
                                        WHERE other.item_id = item.id AND other.ended_at IS NULL
                                          AND other.state IN ('waiting', 'held', 'sending'))
                           THEN item.sync_state ELSE 'uncertain' END,
         row_version = item.row_version + 1, changed_at = clock_timestamp(), updated_at = clock_timestamp()
-    FROM (SELECT item_id, bool_or(action = 'delete') AS deleted, sum(delta)::int AS delta
-          FROM item_changes WHERE id = ANY (cast(:ids AS bigint[])) GROUP BY item_id) AS gone
+    FROM (SELECT item_id, bool_or(action = 'delete') AS deleted FROM item_changes
+           WHERE id = ANY (cast(:ids AS bigint[])) GROUP BY item_id) AS gone
     WHERE item.id = gone.item_id
     RETURNING item.blueprint_id
 """)
@@ -58,7 +56,9 @@ async def cancel_held(connection: AsyncConnection, user_id: UUID, plan_id: UUID)
     names = {"user_id": user_id, "plan_id": plan_id}
     await connection.execute(_LOCK, names)
     ended = (await connection.execute(_CANCEL, {**names, **why})).all()
-    released = await connection.execute(_RELEASE, {"ids": [change.id for change in ended]})
+    ids = [change.id for change in ended]
+    await expectations.drop(connection, ids)
+    released = await connection.execute(_RELEASE, {"ids": ids})
     await _reread(connection, user_id, plan_id, sorted(set(released.scalars())))
     await change_batches.close_operations(connection, [UUID(name) for name in {row.operation_id for row in ended}])
     return len(ended)

@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.cards import expectations
 from domain.cards.changes import Change
 
 # What was cancelled meanwhile is not claimed. The time is that of the caller's last look at CardTrader, or now.
@@ -62,6 +63,7 @@ _FAIL: Final = text("""
     FROM unnest(cast(:ids AS bigint[]), cast(:reasons AS text[]), cast(:details AS text[]))
          AS failed(id, reason, detail)
     WHERE change.id = failed.id AND change.state IN ('sending', 'waiting') AND change.ended_at IS NULL
+    RETURNING change.id
 """)
 # From here on the truth is at CardTrader; unless a later change of the row has still to be sent.
 _RELEASE: Final = text("""
@@ -135,7 +137,8 @@ async def fail(connection: AsyncConnection, failures: Sequence[Ending]) -> None:
     """These were not made; their rows are read again before they end."""
     ids = [failure.change.id for failure in failures]
     await connection.execute(_LOCK_ROWS, {"ids": ids})
-    await connection.execute(_FAIL, {"ids": ids, **_why(failures)})
+    failed = await connection.execute(_FAIL, {"ids": ids, **_why(failures)})
+    await expectations.drop(connection, list(failed.scalars()))
     await connection.execute(_RELEASE, {"ids": ids})
 
 

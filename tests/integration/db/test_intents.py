@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from db.cards import change_batches, change_queue
+from db.cards import changes as db_changes
+from db.cards.changes import Ending
 from db.cards.intents import NewListing
 from domain.cards.edits import CopiesReserved, IntentRefused, KeyReused, NotListed, UnknownItem, VersionMoved
 from tests.helpers.intents import changes, edit, item, put_on_sale, remove, run, states
@@ -169,6 +172,24 @@ async def test_an_edit_outlives_a_sync_whose_export_is_older(stock: Stock) -> No
     await stock.apply(operation_id)
     row = await item(stock, item_id)
     assert (row["price_cents"], row["quantity"], row["sync_state"]) == (99, 1, "pending")
+
+
+@pytest.mark.parametrize("refused", [2, 14])
+async def test_a_wish_after_a_refusal_builds_on_what_cardtrader_has(stock: Stock, refused: int) -> None:
+    """Ten copies there; the edit of the quantity is refused; before the re-read five are wished for."""
+    item_id = await stock.add(7, quantity=10)
+    await edit(stock, item_id, quantity=refused)
+    batch_id = uuid4()
+    async with stock.database.begin() as connection:
+        await change_batches.stamp(connection, stock.user_id, batch_id, most=10)
+        sent = await change_queue.waiting(connection, stock.user_id, batch_id, most=10)
+        for _ in range(2):
+            endings = [Ending(change, "failed", "REFUSED", "CardTrader refused it.") for change in sent]
+            await db_changes.fail(connection, endings)
+    row = await item(stock, item_id)
+    assert (row["sync_state"], row["quantity"]) == ("uncertain", min(refused, 10))
+    await edit(stock, item_id, quantity=5)
+    assert [change["delta"] for change in await changes(stock)] == [refused - 10, -5]
 
 
 async def test_new_listings_are_one_operation(stock: Stock) -> None:
