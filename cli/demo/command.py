@@ -16,9 +16,12 @@ def demo(
     port: Annotated[int | None, typer.Option(help="of the API; a free one when not given", show_default=False)] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="begin with empty databases")] = False,
     leave: Annotated[bool, typer.Option("--exit", help="end by itself; exit code 0 only if the laws held")] = False,
+    traffic: Annotated[int, typer.Option(min=1, max=86_400, help="seconds in which everybody moves")] = 5,
+    faults: Annotated[bool, typer.Option("--faults", help="webhooks and answers get lost meanwhile")] = False,
     data_dir: Annotated[Path, typer.Option(help="where its databases live", file_okay=False)] = DATA_DIR,
 ) -> None:
     """Start everything with a simulated CardTrader, sync a stock, and prove that nothing drifted."""
-    from cli.demo.performance import perform
+    from cli.demo.performance import Story, perform
 
-    perform(products, seed, port, data_dir, fresh=fresh, leave=leave)
+    story = Story(products, seed, traffic_seconds=traffic, faults=faults)
+    perform(story, port, data_dir, fresh=fresh, leave=leave)

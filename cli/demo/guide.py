@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.table import Table
 
-from cli.demo.figures import DemoFigures
+from cli.demo.figures import DemoFigures, TrafficFigures
 from devstack.service import RunningService
 from workflows.cards.contracts import bulk_sync_id
 
@@ -34,7 +34,8 @@ class _Described(_Answer):
 
 def show_figures(console: Console, figures: DemoFigures) -> None:
     """The verdict, as the simulator's books have it."""
-    use, drift = figures.requests, figures.first_sync.drift.total + figures.second_sync.drift.total
+    use = figures.requests
+    drift = sum(part.drift.total for part in (figures.first_sync, figures.second_sync, figures.traffic))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("products compared one by one", f"drift {drift}")
     table.add_row(
@@ -45,6 +46,26 @@ def show_figures(console: Console, figures: DemoFigures) -> None:
     table.add_row("laws held", "[green]yes[/green]" if figures.laws_held else "[bold red]NO[/bold red]")
     console.print()
     console.print(table)
+
+
+def show_traffic(console: Console, figures: TrafficFigures) -> None:
+    """The third act in three lines."""
+    console.print(
+        f"On CardTrader {figures.sold} orders, {figures.edited} edits, {figures.cancelled} cancellations, "
+        f"{figures.destroyed} removals; here {figures.own_edits} edits, {figures.purchases} purchases, "
+        f"{figures.syncs} syncs",
+        soft_wrap=True,
+    )
+    console.print(
+        f"{figures.webhooks_received} webhooks received, {figures.webhooks_lost} lost, {figures.faults} faults; "
+        f"{figures.most_uncertain} rows uncertain at most",
+        soft_wrap=True,
+    )
+    console.print(
+        f"At rest {figures.converged_after:.1f} s later, {figures.repaired} rows repaired by the reconciliation, "
+        f"{figures.unsettled} unsettled, drift {figures.drift.total}",
+        soft_wrap=True,
+    )
 
 
 def show_addresses(console: Console, service: RunningService, user_id: UUID) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -24,7 +25,17 @@ from devstack.stack import DevStack
 _WATCH_SECONDS = 0.5
 
 
-def perform(products: int, seed: int, port: int | None, data_dir: Path, *, fresh: bool, leave: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is played."""
+
+    products: int
+    seed: int
+    traffic_seconds: int
+    faults: bool
+
+
+def perform(story: Story, port: int | None, data_dir: Path, *, fresh: bool, leave: bool) -> None:
     """Run the demo; see the command.
 
     Raises:
@@ -33,7 +44,7 @@ def perform(products: int, seed: int, port: int | None, data_dir: Path, *, fresh
     """
     signal.signal(signal.SIGTERM, _leave)
     try:
-        figures = _perform(ServiceOptions(products=products, seed=seed, api_port=port), data_dir, fresh, leave)
+        figures = _perform(story, port, data_dir, fresh, leave)
     except DevStackError as error:
         raise UnfitError(str(error)) from None
     if leave:
@@ -41,15 +52,15 @@ def perform(products: int, seed: int, port: int | None, data_dir: Path, *, fresh
         raise typer.Exit(not figures.laws_held)
 
 
-def _perform(options: ServiceOptions, data_dir: Path, fresh: bool, leave: bool) -> DemoFigures:
-    console = out()
+def _perform(story: Story, port: int | None, data_dir: Path, fresh: bool, leave: bool) -> DemoFigures:
+    console, options = out(), ServiceOptions(products=story.products, seed=story.seed, api_port=port)
     with ExitStack() as stack:
         with console.status("Starting PostgreSQL, Valkey, Temporal, the simulators, the API and the workers"):
             # No address of the environment is used: a demo must never meet a real database.
             servers = stack.enter_context(DevStack(data_dir, fresh=fresh, environ={}))
             service = start_service(servers, options)
         stack.callback(service.stop)
-        scenario = Scenario(service, console, options.products, options.seed)
+        scenario = Scenario(service, console, **asdict(story))
         figures = scenario.play()
         show_figures(console, figures)
         if not leave:

@@ -1,27 +1,34 @@
-"""The story of the demo: link, sync, compare, change a little at CardTrader, sync again, compare again."""
+"""The story of the demo: link, sync, compare; change a little at CardTrader, sync, compare; then everybody moves."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 from rich.console import Console
 
-from cli.answers import Progress
 from cli.api_client import Api
 from cli.demo.books import Simulator, compare, local_stock
-from cli.demo.figures import Changes, DemoFigures, Drift, SyncFigures
-from cli.errors import CliError, RefusedError
+from cli.demo.figures import Changes, DemoFigures, Drift, SyncFigures, TrafficFigures
+from cli.demo.guide import show_traffic
+from cli.demo.ledger import some_listings
+from cli.demo.market import Market
+from cli.demo.own_moves import OwnMoves
+from cli.demo.traffic import Place, play, require_success
+from cli.errors import RefusedError
 from cli.following import follow
 from cli.reports import show_progress
 from devstack.service import CARDTRADER_TOKEN, RunningService
 
 FRACTION_CHANGED: Final = 0.01
 FRACTION_GONE: Final = 0.001
+_OWN_LISTINGS: Final = 200
 
 
 def demo_user(products: int, seed: int) -> UUID:
@@ -37,6 +44,8 @@ class Scenario:
     console: Console
     products: int
     seed: int
+    traffic_seconds: int
+    faults: bool
 
     @property
     def user_id(self) -> UUID:
@@ -59,6 +68,7 @@ class Scenario:
             first = self._sync(api, simulator, f"Bulk sync of {self.products:,} products")
             changes = simulator.change(FRACTION_CHANGED, FRACTION_GONE, self.seed)
             second = self._sync(api, simulator, _describe(changes))
+            traffic = self._traffic(api, simulator, Market(http))
             requests = simulator.limit_use()
         return DemoFigures(
             products=self.products,
@@ -66,6 +76,7 @@ class Scenario:
             first_sync=first,
             changes=changes,
             second_sync=second,
+            traffic=traffic,
             requests=requests,
         )
 
@@ -89,11 +100,25 @@ class Scenario:
         final = follow(api, self.user_id, self.console)
         seconds = time.monotonic() - began
         show_progress(self.console, final)
-        _require_success(final)
+        require_success(final)
         figures = SyncFigures.of(final, seconds, self._drift(simulator))
         self.console.print(
             f"{figures.seconds:.1f} s, {figures.rate:,} products per second, drift {figures.drift.total}"
         )
+        return figures
+
+    def _traffic(self, api: Api, simulator: Simulator, market: Market) -> TrafficFigures:
+        faulty = " with faults on" if self.faults else ""
+        self.console.print(f"\n[bold]Everybody moves for {self.traffic_seconds} s, while syncs run{faulty}[/bold]")
+        database_url = self.service.environment["DATABASE_URL"]
+        place = Place(api, market, database_url, self.user_id, self.console, lambda: self._drift(simulator))
+        headers = {"Authorization": f"Bearer {self.service.access_token(self.user_id)}"}
+        with httpx.Client(base_url=f"{self.service.api_url}/api/v1/sync", headers=headers, timeout=30) as http:
+            rng = random.Random(self.seed)  # noqa: S311 - which listings a demo touches
+            listings = cycle(asyncio.run(some_listings(database_url, self.user_id, _OWN_LISTINGS)))
+            own = OwnMoves(http, self.user_id, listings, rng)
+            figures = play(place, own, self.traffic_seconds, self.seed, faults=self.faults)
+        show_traffic(self.console, figures)
         return figures
 
     def _drift(self, simulator: Simulator) -> Drift:
@@ -103,9 +128,3 @@ class Scenario:
 
 def _describe(changes: Changes) -> str:
     return f"Again, after CardTrader changed {changes.changed:,} products and lost {changes.gone:,}"
-
-
-def _require_success(final: Progress) -> None:
-    if not final.is_success:
-        reason = f"{final.error.code}: {final.error.message}" if final.error else "no reason was given"
-        raise CliError(f"The sync ended as {final.state} ({reason})")

@@ -89,6 +89,12 @@ async def traffic(wanted: Traffic, market: InMarket) -> None:
     market.start(site.traffic(wanted.events, wanted.per_second, wanted.seed, wanted.weights.model_dump()))
 
 
+@router.get("/traffic")
+async def traffic_so_far(market: InMarket) -> Response:
+    """What random traffic has done, by kind of event; `background` counts what still runs, jobs included."""
+    return json_response({"actions": dict(market.actions), "background": market.background})
+
+
 def _existing(order: Order | None) -> Order:
     if order is None:
         raise HTTPException(404, "no such order")

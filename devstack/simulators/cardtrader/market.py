@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ class Market:
         self.webhooks = Webhooks(self.clock, self.ids, lambda: self.knobs, self.faults)
         self.orders = OrderDesk(self.clock, self.ids, lambda: self.knobs, self._notify)
         self.sellers: dict[str, Seller] = {}
+        self.actions: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.reset()
 
@@ -66,6 +68,7 @@ class Market:
         self.faults.clear()
         self.limiter.reset()
         self.webhooks.outcomes.clear()
+        self.actions.clear()
         self.sellers = {spec.token: open_seller(spec, self.spec.cache_dir) for spec in self.spec.sellers}
 
     async def add_seller(self, spec: SellerSpec) -> Seller:

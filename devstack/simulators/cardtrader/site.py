@@ -64,25 +64,31 @@ class Site:
             await asyncio.sleep(1 / per_second)
 
     def act(self, action: str, rng: random.Random) -> None:
-        """One random event; nothing happens where it finds no object."""
+        """One random event, counted; nothing happens where it finds no object."""
+        if self._act(action, rng):
+            self._market.actions[action] += 1
+
+    def _act(self, action: str, rng: random.Random) -> bool:
         match action:
             case "sell" | "sell_zero":
-                self.sell_random(rng, rng.randint(1, 3), zero=action == "sell_zero")
+                return self.sell_random(rng, rng.randint(1, 3), zero=action == "sell_zero") is not None
             case "merge":
-                self._market.orders.merge_hub(self._seller)
+                return self._market.orders.merge_hub(self._seller) is not None
             case "cancel":
-                self._cancel_random(rng)
+                return self._cancel_random(rng)
             case "edit":
-                for product_id, quantity in self._pick(rng):
+                return any(
                     self.edit(product_id, max(1, quantity + rng.randint(-2, 3)), rng.randint(5, 5000))
+                    for product_id, quantity in self._pick(rng)
+                )
             case _:
-                for product_id, _ in self._pick(rng):
-                    self.destroy(product_id)
+                return any(self.destroy(product_id) for product_id, _ in self._pick(rng))
 
-    def _cancel_random(self, rng: random.Random) -> None:
+    def _cancel_random(self, rng: random.Random) -> bool:
         candidates = [order for order in self._seller.orders.values() if order.state in _OPEN]
         if candidates:
             self._market.orders.cancel(self._seller, rng.choice(candidates), relist=rng.random() < 0.7)
+        return bool(candidates)
 
     def _pick(self, rng: random.Random) -> list[tuple[int, int]]:
         """A random product on sale with its quantity; [] when the shop is empty."""

@@ -62,11 +62,14 @@ def test_it_ends_by_itself_with_its_figures_and_leaves_nothing(tmp_path: Path) -
     assert figures["first_sync"]["created"] == 3000
     assert figures["second_sync"]["updated"] == figures["changes"]["changed"] == 30
     assert figures["second_sync"]["drift"]["total"] == 0
+    traffic = figures["traffic"]
+    assert min(traffic["sold"], traffic["webhooks_received"], traffic["own_edits"], traffic["syncs"]) >= 1
+    assert (traffic["unsettled"], traffic["drift"]["total"]) == (0, 0)
     assert survivors(tmp_path) == []
 
 
 def test_it_stays_up_until_ctrl_c(tmp_path: Path) -> None:
-    with start(tmp_path, "--products", "500") as demo:
+    with start(tmp_path, "--products", "500", "--traffic", "1") as demo:
         shown = lines_until(demo, "Ctrl-C ends everything.")
         addresses = dict(line.strip().rsplit(maxsplit=1) for line in shown if re.search(r" http://\S+\n$", line))
         workflow, run_id, _ = addresses["this sync in it"].rsplit("/", 2)

@@ -318,7 +318,10 @@ class TestOrders:
             assert (await control.get("/health")).json()["background"] == 0
 
         await eventually(over)
-        assert len(next(iter(market.sellers.values())).orders) > 80
+        orders = len(next(iter(market.sellers.values())).orders)
+        counts = (await _ok(await control.get("/traffic")))["actions"]
+        assert orders == counts["sell"] + counts["sell_zero"] + counts["merge"] > 80
+        assert sum(counts.values()) <= 200
         truth = await _truth(control)
         assert {row["id"]: (row["quantity"], row["price_cents"]) for row in await _export(api)} == truth
 

@@ -17,12 +17,18 @@ SYNC = {
     "seconds": 1.0, "rate": 100, "state": "completed", "products": 100, "created": 100, "updated": 0,
     "unchanged": 0, "contested": 0, "failed": 0, "stale": 0, "conserved": True, "drift": NO_DRIFT,
 }  # fmt: skip
+TRAFFIC = {
+    "seconds": 5.0, "sold": 20, "edited": 3, "cancelled": 2, "destroyed": 1, "own_edits": 3, "purchases": 2, "syncs": 1,
+    "webhooks_sent": 22, "webhooks_received": 20, "webhooks_lost": 2, "faults": 4, "most_uncertain": 9,
+    "converged_after": 3.0, "repaired": 4, "unsettled": 0, "drift": NO_DRIFT,
+}  # fmt: skip
 FIGURES: dict[str, Any] = {
     "products": 100,
     "seed": 1,
     "first_sync": SYNC,
     "changes": {"changed": 5, "gone": 2},
     "second_sync": SYNC | {"created": 0, "updated": 5, "unchanged": 93, "stale": 2},
+    "traffic": TRAFFIC,
     "requests": {"windows_over_limit": 0},
 }
 
@@ -51,6 +57,8 @@ def test_good_figures_pass() -> None:
         ("second_sync.updated", 6),
         ("second_sync.stale", 1),
         ("second_sync.created", 1),
+        ("traffic.drift", NO_DRIFT | {"extra": 1}),
+        ("traffic.unsettled", 1),
         ("requests.windows_over_limit", 1),
     ],
 )
