@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -420,10 +421,11 @@ async def test_a_step_from_another_state_is_refused(stock: Stock) -> None:
     checkout, item = await stocked(stock, 5)
     purchase = await checkout.reserve(item)
     assert (await checkout.decide(purchase.operation_id)).purchased
+    moved = replace(purchase, state="sending")
     for step in (
-        lambda connection: purchases.note_sending(connection, purchase, 5),
-        lambda connection: purchases.confirm(connection, purchase, 4),
-        lambda connection: purchases.refuse(connection, replace(purchase, state="sending"), "OUTCOME_UNKNOWN"),
+        partial(purchases.note_sending, purchase=purchase, before=5),
+        partial(purchases.confirm, purchase=purchase, left=4),
+        partial(purchases.refuse, purchase=moved, reason="OUTCOME_UNKNOWN"),
     ):
         with pytest.raises(PurchaseMoved):
             async with stock.database.begin() as connection:
