@@ -1,102 +1,24 @@
-"""AccountWorkflow against a real server with a scripted inbox: nothing signalled is lost, and it ends when idle."""
+"""AccountWorkflow against a real server with scripted activities: nothing signalled is lost, and it ends when idle."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from temporalio import activity
+import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.worker import Worker
 
 from tests.helpers import eventually
+from tests.helpers.fake_account import FakeAccount, alive, serving
 from tests.helpers.fake_cards import error
-from workflows.cards.account import AccountWorkflow
-from workflows.cards.contracts import (
-    EVENTS_PENDING,
-    AccountRef,
-    AccountState,
-    ChangeStep,
-    EventBatch,
-    Reread,
-    Settled,
-    SuspendAccount,
-    account_id,
-)
+from workflows.cards.contracts import CHANGES_PENDING, EVENTS_PENDING
 from workflows.cards.poking import poke_account
-from workflows.task_queues import HIGH_PRIORITY
-
-
-class FakeInbox:
-    """Events by id; a test adds, the workflow settles."""
-
-    def __init__(self, batch: int = 10) -> None:
-        self.batch = batch
-        self.pending: list[int] = []
-        self.settled: list[int] = []
-        self.rereads = 0
-        self.failures: list[Exception] = []
-        self.suspended: list[str] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    @activity.defn(name="take_events")
-    async def take_events(self, ref: AccountRef) -> EventBatch:
-        return EventBatch(user_id=ref.user_id, event_ids=self.pending[: self.batch])
-
-    @activity.defn(name="reread_events")
-    async def reread_events(self, batch: EventBatch) -> Reread:
-        self.rereads += 1
-        await self.gate.wait()
-        if self.failures:
-            raise self.failures.pop(0)
-        return Reread(blueprints=len(batch.event_ids))
-
-    @activity.defn(name="settle_events")
-    async def settle_events(self, batch: EventBatch) -> Settled:
-        self.settled += batch.event_ids
-        self.pending = [event for event in self.pending if event not in batch.event_ids]
-        return Settled(events=len(batch.event_ids))
-
-    @activity.defn(name="take_changes")
-    async def take_changes(self, ref: AccountRef) -> ChangeStep:
-        return ChangeStep(user_id=ref.user_id)
-
-    @activity.defn(name="suspend_account")
-    async def suspend_account(self, request: SuspendAccount) -> None:
-        self.suspended.append(request.code)
-
-
-@asynccontextmanager
-async def serving(client: Client, inbox: FakeInbox) -> AsyncIterator[None]:
-    """One worker; no workflow is kept in its cache, so that every task replays the history."""
-    activities: list[Callable[..., Any]] = [
-        inbox.take_events,
-        inbox.reread_events,
-        inbox.settle_events,
-        inbox.suspend_account,
-        inbox.take_changes,
-    ]
-    async with Worker(
-        client, task_queue=HIGH_PRIORITY, workflows=[AccountWorkflow], activities=activities, max_cached_workflows=0
-    ):
-        yield
-
-
-async def alive(client: Client, **options: Any) -> WorkflowHandle[AccountWorkflow, None]:
-    """Start one with small thresholds, as a poke does."""
-    state = AccountState(user_id=uuid4(), **{"idle_seconds": 1, "pause_seconds": 1, **options})
-    return await client.start_workflow(
-        AccountWorkflow.run, state, id=account_id(state.user_id), task_queue=HIGH_PRIORITY, start_signal=EVENTS_PENDING
-    )
 
 
 async def test_no_event_is_lost_over_many_continuations(temporal_client: Client) -> None:
-    inbox = FakeInbox(batch=3)
+    inbox = FakeAccount(batch=3)
     async with serving(temporal_client, inbox):
         handle = await alive(temporal_client, rounds_per_run=2)
         for event in range(1, 25):
@@ -109,7 +31,7 @@ async def test_no_event_is_lost_over_many_continuations(temporal_client: Client)
 
 
 async def test_an_idle_account_ends_and_a_poke_revives_it(temporal_client: Client) -> None:
-    inbox = FakeInbox()
+    inbox = FakeAccount()
     inbox.pending = [1]
     async with serving(temporal_client, inbox):
         handle = await alive(temporal_client, idle_seconds=1)
@@ -126,7 +48,7 @@ async def test_an_idle_account_ends_and_a_poke_revives_it(temporal_client: Clien
 
 
 async def test_signals_during_a_reread_make_one_more_look(temporal_client: Client) -> None:
-    inbox = FakeInbox()
+    inbox = FakeAccount()
     inbox.pending = [1]
     inbox.gate.clear()
     async with serving(temporal_client, inbox):
@@ -146,7 +68,7 @@ async def test_signals_during_a_reread_make_one_more_look(temporal_client: Clien
 
 
 async def test_a_revoked_token_suspends_the_account_and_keeps_the_events(temporal_client: Client) -> None:
-    inbox = FakeInbox()
+    inbox = FakeAccount()
     inbox.pending, inbox.failures = [1], [error("TokenRejected")]
     async with serving(temporal_client, inbox):
         await asyncio.wait_for((await alive(temporal_client)).result(), 20)
@@ -154,7 +76,7 @@ async def test_a_revoked_token_suspends_the_account_and_keeps_the_events(tempora
 
 
 async def test_a_round_that_cannot_be_done_is_done_later(temporal_client: Client) -> None:
-    inbox = FakeInbox()
+    inbox = FakeAccount()
     # A fence ends a step at once, as a spent budget does after its time.
     inbox.pending, inbox.failures = [1], [error("OperationClosed")] * 2
     async with serving(temporal_client, inbox):
@@ -163,7 +85,7 @@ async def test_a_round_that_cannot_be_done_is_done_later(temporal_client: Client
 
 
 async def test_a_cancelled_account_ends_cancelled(temporal_client: Client) -> None:
-    inbox = FakeInbox()
+    inbox = FakeAccount()
     inbox.pending = [1]
     inbox.gate.clear()
     async with serving(temporal_client, inbox):
@@ -180,6 +102,130 @@ async def test_a_cancelled_account_ends_cancelled(temporal_client: Client) -> No
 
         await eventually(ended, 20)
         inbox.gate.set()
+
+
+# --- changes
+
+
+async def test_a_batch_of_changes_is_worked_off_step_by_step(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("send", "follow", "send", "follow", "verify")
+    async with serving(temporal_client, account):
+        await asyncio.wait_for((await alive(temporal_client, signal=CHANGES_PENDING)).result(), 20)
+    assert account.done == ["send", "follow", "send", "follow", "verify"]
+    assert account.looks["changes"] == 6
+
+
+async def test_no_change_is_lost_over_many_continuations(temporal_client: Client) -> None:
+    account = FakeAccount(batch=2)
+    async with serving(temporal_client, account):
+        handle = await alive(temporal_client, rounds_per_run=1, changes_pending=True)
+        for number in range(1, 9):
+            account.owe("send", "verify")
+            await handle.signal(CHANGES_PENDING)
+            account.pending.append(number)
+            await handle.signal(EVENTS_PENDING)
+        await asyncio.wait_for(handle.result(), 40)
+    assert (account.script, sorted(account.settled)) == ([], list(range(1, 9)))
+    assert await continuations(temporal_client, handle) >= 8
+
+
+async def test_a_signal_during_the_last_step_makes_one_more_look(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("verify")
+    account.gate.clear()
+    async with serving(temporal_client, account):
+        handle = await alive(temporal_client, signal=CHANGES_PENDING, events_pending=False)
+
+        def verifying() -> None:
+            assert account.looks["changes"] == 1
+
+        await eventually(verifying, 20)
+        account.owe("send", "verify")
+        await handle.signal(CHANGES_PENDING)
+        account.gate.set()
+        await asyncio.wait_for(handle.result(), 20)
+    assert account.done == ["verify", "send", "verify"]
+    assert account.looks == {"changes": 4}
+
+
+async def test_events_come_between_the_steps_of_a_long_batch(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("send", "follow", "verify")
+    handles: list[WorkflowHandle[Any, Any]] = []
+
+    def sold_meanwhile(work: str) -> None:
+        if work == "send":
+            account.pending = [1]
+            signalled.append(asyncio.ensure_future(handles[0].signal(EVENTS_PENDING)))
+
+    signalled: list[asyncio.Future[None]] = []
+    account.during = sold_meanwhile
+    account.gate.clear()
+    async with serving(temporal_client, account):
+        handles.append(await alive(temporal_client, signal=CHANGES_PENDING))
+        account.gate.set()
+        await asyncio.wait_for(handles[0].result(), 20)
+    assert account.done.index("event 1") < account.done.index("verify")
+
+
+async def test_a_wait_is_cut_short_by_events_and_ends_by_itself(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe(3600, 1, "settle", "verify")
+    async with serving(temporal_client, account):
+        handle = await alive(temporal_client, signal=CHANGES_PENDING)
+
+        def waiting() -> None:
+            assert account.looks["changes"] == 1
+
+        await eventually(waiting, 20)
+        account.pending = [1]
+        await handle.signal(EVENTS_PENDING)
+        await asyncio.wait_for(handle.result(), 20)
+    assert account.done == ["event 1", "settle", "verify"]
+
+
+async def test_uncertain_rows_are_read_again_once(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("reread")
+    async with serving(temporal_client, account):
+        await asyncio.wait_for((await alive(temporal_client, signal=CHANGES_PENDING)).result(), 20)
+    assert (account.done, account.looks["changes"]) == (["reread"], 1)
+
+
+@pytest.mark.parametrize("name", ["TokenRejected", "AccountNotLinked"])
+async def test_changes_of_an_account_without_a_token_wait(temporal_client: Client, name: str) -> None:
+    account = FakeAccount()
+    account.owe("send")
+    account.change_failures = [error(name)]
+    async with serving(temporal_client, account):
+        await asyncio.wait_for((await alive(temporal_client, signal=CHANGES_PENDING)).result(), 20)
+    assert (len(account.suspended), account.script, account.done) == (1, ["send"], [])
+
+
+async def test_a_step_that_cannot_be_done_is_done_later(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("send", "verify")
+    account.change_failures = [error("OperationClosed")] * 2
+    async with serving(temporal_client, account):
+        handle = await alive(temporal_client, signal=CHANGES_PENDING, pause_seconds=0)
+        await asyncio.wait_for(handle.result(), 20)
+    assert (account.done, account.suspended) == (["send", "verify"], [])
+
+
+async def test_a_poke_about_changes_starts_with_them(temporal_client: Client) -> None:
+    account = FakeAccount()
+    account.owe("send", "verify")
+    user_id = UUID(int=77)
+    async with serving(temporal_client, account):
+        await poke_account(temporal_client, user_id, "changes", timeout=timedelta(seconds=5))
+
+        def verified() -> None:
+            assert account.done == ["send", "verify"]
+
+        await eventually(verified, 20)
+        await temporal_client.get_workflow_handle(f"account:{user_id}").terminate()
+    assert account.looks["events"] == 0
 
 
 async def continuations(client: Client, handle: WorkflowHandle[Any, Any]) -> int:
