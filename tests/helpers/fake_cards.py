@@ -28,6 +28,7 @@ from workflows.cards.contracts import (
     ChunkLost,
     Counters,
     FinishSync,
+    FoundOrders,
     Manifest,
     OperationRef,
     Reread,
@@ -105,6 +106,11 @@ class FakeCards:
         await self._step(ref)
         return self.plan
 
+    @activity.defn(name="find_orders")
+    async def find_orders(self, ref: OperationRef) -> FoundOrders:
+        await self._step(ref)
+        return FoundOrders(read=3, missed=1)
+
     @activity.defn(name="stage_export")
     async def stage_export(self, request: StageExport) -> Manifest:
         await self._step(request)
@@ -155,7 +161,7 @@ class FakeCards:
         return {
             HIGH_PRIORITY: [],
             BULK_SYNC: [self.stage_export, self.apply_chunk, self.reread_contested],
-            DEFAULT: [self.begin_sync, self.lose_chunk, self.finish_sync, self.abort_sync],
+            DEFAULT: [self.begin_sync, self.find_orders, self.lose_chunk, self.finish_sync, self.abort_sync],
         }
 
 

@@ -1,4 +1,4 @@
-"""The bulk syncs whose histories are committed: each way a run can go that a deployed workflow must still replay."""
+"""The runs whose histories are committed: each way a run can go that a deployed workflow must still replay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from tests.helpers import eventually
 from tests.helpers.fake_cards import OPERATION, USER, FakeCards, error, serving, start_sync
+from tests.helpers.fake_reconciliation import (
+    FakeAccounts,
+    FakeBlueprints,
+    reconciling,
+    start_blueprint,
+    start_sweep,
+)
 from workflows.cards.contracts import BulkSyncInput
 
 DIRECTORY = Path(__file__).parent / "histories"
@@ -21,9 +28,9 @@ Scenario = Callable[[Client], Awaitable[list[Handle]]]
 
 
 @asynccontextmanager
-async def _running(client: Client, fake: FakeCards) -> AsyncIterator[Handle]:
+async def _running(client: Client, fake: FakeCards, start: BulkSyncInput = START) -> AsyncIterator[Handle]:
     async with serving(client, fake):
-        yield await start_sync(client, START)
+        yield await start_sync(client, start)
 
 
 async def happy(client: Client) -> list[Handle]:
@@ -93,6 +100,57 @@ async def continued(client: Client) -> list[Handle]:
         return [first, client.get_workflow_handle(handle.id)]
 
 
+async def reconciliation(client: Client) -> list[Handle]:
+    """A periodic sync reads the orders first; the second time they cannot be read."""
+    start = START.model_copy(update={"mode": "periodic_sync"})
+    async with _running(client, FakeCards(chunks=1), start) as first:
+        await first.result()
+        first = client.get_workflow_handle(first.id, run_id=first.first_execution_run_id)
+    fake = FakeCards(chunks=1)
+    fake.fail_always("orders", error("TokenRejected"))
+    async with _running(client, fake, start) as second:
+        await second.result()
+        return [first, client.get_workflow_handle(second.id, run_id=second.first_execution_run_id)]
+
+
+async def dry_run(client: Client) -> list[Handle]:
+    """A reconciliation that reads nothing again."""
+    start = START.model_copy(update={"mode": "periodic_sync", "dry_run": True})
+    async with _running(client, FakeCards(chunks=1), start) as handle:
+        await handle.result()
+        return [handle]
+
+
+async def sweep(client: Client) -> list[Handle]:
+    """A page that continues as new, one that had no room, the last one."""
+    fake = FakeAccounts(3, page=2, pause_seconds=1)
+    fake.rooms = [2, 0]
+    async with reconciling(client, fake):
+        handle = await start_sweep(client, "reconcile-sweep")
+        await handle.result()
+        return [client.get_workflow_handle(handle.id, run_id=run) async for run in _chain(client, handle)]
+
+
+async def one_blueprint(client: Client) -> list[Handle]:
+    """A targeted reconciliation, and one that is refused."""
+    ended = []
+    for failures in ((error("Unavailable"),), (error("TokenRejected"),)):
+        async with reconciling(client, FakeBlueprints(*failures)):
+            handle = await start_blueprint(client, "reconcile:one")
+            await _ended(handle)
+            ended.append(client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id))
+    return ended
+
+
+async def _chain(client: Client, handle: Handle) -> AsyncIterator[str]:
+    """The runs of a chain, oldest first."""
+    run: str | None = handle.first_execution_run_id
+    while run:
+        yield run
+        *_, last = (await client.get_workflow_handle(handle.id, run_id=run).fetch_history()).events
+        run = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id or None
+
+
 async def _ended(handle: Handle) -> None:
     try:
         await handle.result()
@@ -102,5 +160,17 @@ async def _ended(handle: Handle) -> None:
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (happy, lost_chunk, by_expansion, token_rejected, reread_refused, cancelled, continued)
+    for scenario in (
+        happy,
+        lost_chunk,
+        by_expansion,
+        token_rejected,
+        reread_refused,
+        cancelled,
+        continued,
+        reconciliation,
+        dry_run,
+        sweep,
+        one_blueprint,
+    )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from temporalio.workflow import NondeterminismError
 from tests.replay import mutants
 from tests.replay.refresh import scrub
 from tests.replay.scenarios import DIRECTORY, SCENARIOS, START
+from worker import WORKFLOWS
 from workflows.cards import contracts
-from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.contracts import Message, bulk_sync_id
 
 HISTORIES = sorted(DIRECTORY.glob("*.json"))
@@ -32,8 +32,8 @@ FIELDS = {
 OF_A_MACHINE = re.compile(r"site-packages|File \\|\.py\b|\.venv|/(?:work|home|root|usr|tmp|var|opt)/|\d+@")
 
 
-async def replay(workflow: type, path: Path) -> None:
-    replayer = Replayer(workflows=[workflow], data_converter=pydantic_data_converter)
+async def replay(workflows: Sequence[type], path: Path) -> None:
+    replayer = Replayer(workflows=workflows, data_converter=pydantic_data_converter)
     await replayer.replay_workflow(recorded(path))
 
 
@@ -43,7 +43,7 @@ def recorded(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    await replay(BulkSyncWorkflow, path)
+    await replay(WORKFLOWS, path)
 
 
 def test_every_scenario_is_recorded() -> None:
@@ -62,9 +62,9 @@ def test_every_scenario_is_recorded() -> None:
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
     path = DIRECTORY / f"{scenario}.json"
-    await replay(mutants.Unchanged, path)
+    await replay([mutants.Unchanged], path)
     with pytest.raises(NondeterminismError):
-        await replay(mutant, path)
+        await replay([mutant], path)
 
 
 def payloads(node: Any) -> Iterator[str]:
