@@ -1,4 +1,4 @@
-"""Careless changes of BulkSyncWorkflow, each of which would stop running syncs; and one that changes nothing."""
+"""Careless changes of workflows, each of which would stop running ones; and some that change nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows.cards import steps
     from workflows.cards.contracts import (
+        ACCOUNT_WORKFLOW,
         BULK_SYNC_WORKFLOW,
+        AccountState,
         ApplyChunk,
         BulkSyncInput,
         Counters,
@@ -18,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         SyncResult,
     )
 
+from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 
 
@@ -99,3 +102,35 @@ class Silent(BulkSyncWorkflow):
     def _enter(self, phase: Phase, status: str, *, percent: int | None = None) -> None:
         if percent is None:
             super()._enter(phase, status)
+
+
+@workflow.defn(name=ACCOUNT_WORKFLOW)
+class UnchangedAccount(AccountWorkflow):
+    """The control."""
+
+    @workflow.init
+    def __init__(self, start: AccountState) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: AccountState) -> None:
+        await super().run(start)
+
+
+@workflow.defn(name=ACCOUNT_WORKFLOW)
+class ChangesFirst(AccountWorkflow):
+    """The turns are in another order."""
+
+    @workflow.init
+    def __init__(self, start: AccountState) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: AccountState) -> None:
+        await super().run(start)
+
+    async def _turn(self) -> None:
+        if self._changes:
+            self._changes = await self._change_step()
+        if self._events:
+            self._events = await self._event_batch()

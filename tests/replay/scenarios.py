@@ -18,6 +18,13 @@ from tests.helpers.fake_reconciliation import (
     start_blueprint,
     start_sweep,
 )
+from tests.replay.account_scenarios import (
+    account_changes,
+    account_continued,
+    account_events,
+    account_failing,
+    account_suspended,
+)
 from workflows.cards.contracts import BulkSyncInput
 
 DIRECTORY = Path(__file__).parent / "histories"
@@ -172,5 +179,10 @@ SCENARIOS: dict[str, Scenario] = {
         dry_run,
         sweep,
         one_blueprint,
+        account_events,
+        account_changes,
+        account_continued,
+        account_failing,
+        account_suspended,
     )
 }

@@ -58,11 +58,13 @@ def test_every_scenario_is_recorded() -> None:
         (mutants.WithOtherIds, "cancelled-0"),
         (mutants.WithOtherIds, "continued-1"),
         (mutants.Silent, "lost_chunk-0"),
+        (mutants.ChangesFirst, "account_changes-0"),
+        (mutants.ChangesFirst, "account_continued-0"),
     ],
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
     path = DIRECTORY / f"{scenario}.json"
-    await replay([mutants.Unchanged], path)
+    await replay([mutants.Unchanged, mutants.UnchangedAccount], path)
     with pytest.raises(NondeterminismError):
         await replay([mutant], path)
 
