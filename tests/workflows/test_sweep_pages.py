@@ -1,4 +1,4 @@
-"""A page of the sweep on real PostgreSQL and Temporal: who is visited, once, and how many at a time."""
+"""A page of the sweep on real PostgreSQL and a Temporal without workers: who is visited, once, how many at a time."""
 
 from __future__ import annotations
 
