@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.cards.senders import Sender
+from api.cards.transacting import in_transaction
 from api.errors import WebhookConflict
 from api.services import Services
 from db.cards import inbox, sales
 from db.vault import SecretUnreadable, Vault
 from domain.cards.orders import Event, judge
-
-_TRIES: Final = 4
-_DEADLOCK: Final = "40P01"
 
 
 class SecretReplaced(Exception):
@@ -39,15 +35,13 @@ async def take_in(services: Services, sender: Sender, event: Event, body: bytes)
 
 
 async def _store(services: Services, sender: Sender, event: Event, body: bytes) -> None:
-    for attempt in range(1, _TRIES + 1):
-        try:
-            async with services.transaction() as connection:
-                return await _apply_and_store(connection, sender, event, services.vault.encrypt_bytes(body))
-        except DBAPIError as error:
-            # Rows are locked in order here, but a merge writes them in the order of its chunk.
-            if attempt == _TRIES or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
-                raise
-    raise AssertionError("unreachable")
+    body_encrypted = services.vault.encrypt_bytes(body)
+
+    async def stored(connection: AsyncConnection) -> None:
+        await _apply_and_store(connection, sender, event, body_encrypted)
+
+    # Rows are locked in order here, but a merge writes them in the order of its chunk.
+    await in_transaction(services, stored)
 
 
 async def _apply_and_store(connection: AsyncConnection, sender: Sender, event: Event, body_encrypted: bytes) -> None:
