@@ -91,3 +91,10 @@ def test_every_folder_that_is_named_exists() -> None:
 def test_the_tables_written_by_commands_have_their_markers() -> None:
     for name in ("demo", "bench"):
         assert README.count(f"<!-- {name}:begin -->") == README.count(f"<!-- {name}:end -->") == 1
+
+
+def test_every_test_that_is_named_exists() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", TEXT))
+    assert len(named) >= 50
+    assert named <= set(re.findall(r"def (test_\w+)", sources))
