@@ -51,13 +51,16 @@ class ChangeSettler:
     async def by_stock(self, client: CardTraderClient, user_id: UUID, sent: Sequence[Sent]) -> None:
         """Read CardTrader's stock and decide each change. Raises what the client raises, or `ExportRejected`."""
         blueprints = sorted({one.change.blueprint_id for one in sent})
+        async with self._database.begin() as connection:
+            before = await change_queue.sold_since(connection, user_id, sent)
         async for group in shown(client, blueprints):
             products = _by_blueprint(group.products())
             concerned = [one for one in sent if one.change.blueprint_id in group.blueprints]
             async with self._database.begin() as connection:
-                # Read after the stock: a sale that is told in between makes the outcome undecided, not wrong.
                 sold = await change_queue.sold_since(connection, user_id, concerned)
-                found = [(one.change, _find(one.change, products, sold[one.change.id])) for one in concerned]
+                # Of a sale that was told meanwhile nobody knows whether this stock shows it: the next look will.
+                still = [one.change for one in concerned if sold[one.change.id] == before[one.change.id]]
+                found = [(change, _find(change, products, sold[change.id])) for change in still]
                 await self._record(connection, user_id, found)
 
     async def _record(self, connection: AsyncConnection, user_id: UUID, found: Found) -> None:

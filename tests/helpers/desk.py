@@ -5,6 +5,7 @@ The rounds of the account workflow are called here one by one, so that a test ca
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -62,7 +63,9 @@ class Wire(httpx.AsyncBaseTransport):
         try:
             answer = await self._inner.handle_async_request(request)
             for pattern in [pattern for pattern in self.after if re.fullmatch(pattern, asked)]:
-                self.after.pop(pattern)()
+                done = self.after.pop(pattern)()
+                if inspect.isawaitable(done):
+                    await done
             return answer
         except ConnectionDropped:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from None

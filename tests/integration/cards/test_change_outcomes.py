@@ -55,6 +55,24 @@ async def test_a_difference_is_made_once_beside_a_sale_that_is_told(desk: Desk, 
 
 
 @LOST
+async def test_a_sale_that_is_told_while_the_stock_is_read_does_not_decide(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    await desk.edit(product, quantity=had - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+
+    async def sold_and_told() -> None:
+        desk.sell(product)
+        await desk.told_of_sale(product)
+
+    desk.wire.once("GET products/export", sold_and_told)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had - 2
+    assert await desk.differences() == []
+
+
+@LOST
 async def test_what_nobody_can_tell_is_not_sent_again_and_a_person_hears_of_it(desk: Desk, kind: Any) -> None:
     product, *_ = desk.products(least=4)
     had = desk.on_sale(product).quantity

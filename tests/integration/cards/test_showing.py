@@ -1,0 +1,82 @@
+"""What CardTrader shows of blueprints, one by one and out of one export: the same, and never a part."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.cards.rereading import Rereading
+from activities.cards.showing import MOST_REQUESTS, Shown, by_export, one_blueprint, shown
+from clients.cardtrader import CardTraderClient
+from clients.cardtrader.errors import Unavailable
+from db.cards import stock
+from db.cards.lifecycle import now
+from db.session import Database
+from domain.cards.chunks import Bound, KeyRange
+from domain.cards.export_json import ExportRejected
+from tests.helpers.desk import Desk, opened_desk
+
+
+@pytest.fixture
+async def desk(shared_database: Database, redis_url: str) -> AsyncIterator[Desk]:
+    """A seller with a few products of each of eighty blueprints."""
+    async with opened_desk(shared_database, redis_url, products=300, blueprints=80) as desk:
+        yield desk
+
+
+@pytest.fixture
+async def client(desk: Desk) -> CardTraderClient:
+    """The seller's."""
+    return await desk.reader.client(desk.user_id, "bulk")
+
+
+async def test_an_export_shows_what_each_blueprint_shows(desk: Desk, client: CardTraderClient) -> None:
+    wanted = [3, 1, 40, 999]
+    together = [group async for group in by_export(client, wanted)]
+    products = {one.id: one for group in together for one in group.products()}
+    each = {one.id: one for number in wanted for one in (await one_blueprint(client, number)).products()}
+    assert products == each
+    assert products
+    chosen = sorted(products)[:2]
+    assert [one.id for group in together for one in group.products(chosen)] == chosen
+
+
+async def test_many_blueprints_cost_one_request(desk: Desk, client: CardTraderClient) -> None:
+    async def cost(blueprints: int) -> int:
+        desk.wire.asked.clear()
+        _: list[Shown] = [group async for group in shown(client, range(1, blueprints + 1))]
+        return len(desk.wire.asked)
+
+    assert (await cost(MOST_REQUESTS), await cost(MOST_REQUESTS + 1)) == (MOST_REQUESTS, 1)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "non_array", "duplicate_rows"])
+async def test_a_part_of_an_export_shows_nothing(desk: Desk, client: CardTraderClient, kind: Any) -> None:
+    desk.fault(kind, at_byte=5_000, rows=200)
+    with pytest.raises((Unavailable, ExportRejected)):
+        _: list[Shown] = [group async for group in by_export(client, range(1, 81))]
+
+
+async def test_rows_of_blueprints_are_those_of_their_ranges(desk: Desk) -> None:
+    async with desk.database.begin() as connection:
+        stamp = stock.MergeStamp(desk.user_id, uuid4(), await now(connection))
+        together = await stock.held(connection, stamp, (7, 9))
+        ranges = [KeyRange(Bound(number, 0), Bound(number + 1, 0)) for number in (7, 9)]
+        apart = [await stock.held(connection, stamp, range_) for range_ in ranges]
+    assert sorted(together.item_id) == sorted(one for part in apart for one in part.item_id)
+    assert len(together.item_id)
+
+
+async def test_what_an_export_no_longer_has_is_retired_and_what_is_new_comes(desk: Desk) -> None:
+    gone, changed, *_ = desk.products()
+    desk.sell(gone, desk.on_sale(gone).quantity)
+    desk.sell(changed)
+    blueprints = list(range(1, 81))
+    reading = Rereading(desk.user_id, uuid4(), by_export=True)
+    await ActivityEnvironment().run(desk.reader.read_again, reading, blueprints)
+    assert await desk.differences() == []
+    assert (await desk.row(gone))["stale_since"] is not None
