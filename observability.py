@@ -6,6 +6,7 @@ frames, because its text may quote a row, a parameter or an upstream body.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -82,7 +83,8 @@ class RecentLogs(logging.Handler):
 
     def __init__(self, capacity: int = 1000) -> None:
         super().__init__()
-        self._lines: deque[str] = deque(maxlen=capacity)
+        # What our own loggers tell is kept as it is and rendered when it is asked for: nobody may ever ask.
+        self._records: deque[str | EventDict] = deque(maxlen=capacity)
         self.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
 
     @classmethod
@@ -94,16 +96,17 @@ class RecentLogs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record))
+            self._records.append(dict(record.msg) if isinstance(record.msg, dict) else self.format(record))
         except Exception:
             self.handleError(record)
 
     def newest(self, limit: int) -> list[str]:
         """Up to `limit` lines, newest first."""
-        return list(self._lines)[: -limit - 1 : -1]
+        newest = list(self._records)[: -limit - 1 : -1]
+        return [kept if isinstance(kept, str) else json.dumps(kept, default=str) for kept in newest]
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._records)
 
 
 def _formatter(renderer: Processor) -> logging.Formatter:

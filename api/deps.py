@@ -1,4 +1,7 @@
-"""Dependencies of the routes, as `Annotated` aliases."""
+"""Dependencies of the routes, as `Annotated` aliases.
+
+All of them are coroutines, though they wait for nothing: any other function is sent to a thread, once per request.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="RS256 ac
 _UUID: dict[str, Any] = {"format": "uuid"}
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """What the composition root opened."""
     services: Services = request.app.state.services
     return services
@@ -25,7 +28,7 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_principal(
+async def get_principal(
     services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Principal:
     """The caller."""
@@ -37,7 +40,7 @@ def get_principal(
 PrincipalDep = Annotated[Principal, Depends(get_principal)]
 
 
-def get_owner(
+async def get_owner(
     principal: PrincipalDep, user_id: Annotated[str, Path(description="the seller", json_schema_extra=_UUID)]
 ) -> UUID:
     """The seller of the path, who must be the caller."""
@@ -53,7 +56,7 @@ def get_owner(
 OwnerDep = Annotated[UUID, Depends(get_owner)]
 
 
-def get_operator(principal: PrincipalDep) -> Principal:
+async def get_operator(principal: PrincipalDep) -> Principal:
     """The caller, who must be an operator."""
     if "operator" not in principal.roles:
         raise Forbidden("The operator role is required.")
