@@ -82,7 +82,7 @@ SellerPath = Annotated[str, Path(description="the seller", json_schema_extra={"f
 async def get_shop(principal: PrincipalDep, user_id: SellerPath) -> UUID:
     """The seller of the path: the caller, or any when the caller is the marketplace's checkout."""
     if CHECKOUT not in principal.roles:
-        return get_owner(principal, user_id)
+        return await get_owner(principal, user_id)
     try:
         return UUID(user_id)
     except ValueError:
