@@ -52,6 +52,28 @@ async def test_copies_are_sent_as_a_difference_that_leaves_a_sale_in_between_alo
     assert await desk.differences() == []
 
 
+@pytest.mark.parametrize("wanted", [2, 31])
+async def test_a_sale_between_the_look_and_the_sending_stays_sold(desk: Desk, wanted: int) -> None:
+    product, *_ = desk.products(least=5)
+    await desk.edit(product, quantity=wanted)
+    desk.wire.once("GET products/export", lambda: desk.sell(product))
+    await desk.work()
+    assert desk.on_sale(product).quantity == wanted - 1
+    assert await desk.differences() == []
+
+
+async def test_a_later_wish_is_not_overwritten_by_the_verification_of_an_earlier_one(desk: Desk) -> None:
+    product, *_ = desk.products()
+    await desk.edit(product, price_cents=500)
+    last = await desk.edit(product, price_cents=700)
+    assert [(await desk.step()).work for _ in range(2)] == ["send", "verify"]
+    row = await desk.row(product)
+    assert (row["price_cents"], row["sync_state"], desk.on_sale(product).price_cents) == (700, "pending", 500)
+    await desk.work()
+    assert (await desk.ended(last)).status == "completed"
+    assert await desk.differences() == []
+
+
 async def test_the_last_copy_and_a_price_together(desk: Desk) -> None:
     gone, other, *_ = desk.products()
     tasks = [await desk.edit(gone, quantity=0), await desk.edit(other, price_cents=777, quantity=40)]
