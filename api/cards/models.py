@@ -107,6 +107,7 @@ class SyncProgress(SyncCounts):
     status: SeedStatus = Field(description="pending (queued or running), completed, failed (also cancelled)")
     state: State = Field(description="the precise state")
     phase: Phase = Field(description="what it is doing")
+    dry_run: bool = Field(False, description="whether it only reports; the counters are what a sync would do")
     total_chunks: int = Field(description="chunks of the export, 0 until it is staged")
     processed_chunks: int = Field(description="chunks merged so far")
     rate_per_second: float | None = Field(description="rows per second since merging began; null when unknown")

@@ -135,6 +135,7 @@ def sync_progress(services: Services, operation: Operation) -> SyncProgress:
         status=progress.seed_status(operation.state),
         state=operation.state,
         phase=numbers.phase,
+        dry_run=operation.story.dry_run,
         total_chunks=operation.story.total_chunks,
         processed_chunks=operation.story.processed_chunks,
         rate_per_second=numbers.rate_per_second,

@@ -95,3 +95,8 @@ def test_the_settings_decide() -> None:
     (schedule,) = wanted_schedules(settings).values()
     assert schedule.spec.intervals[0].every == timedelta(hours=settings.reconcile_interval_hours)
     assert wanted_schedules(settings.model_copy(update={"reconcile_interval_hours": 0})) == {}
+
+
+def test_a_very_short_interval_is_still_a_plan() -> None:
+    (schedule,) = cards_schedules(timedelta(seconds=20), most_running=1).values()
+    assert schedule.spec.intervals[0].offset == timedelta(seconds=10)

@@ -13,9 +13,11 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from workflows.cards.contracts import RECONCILE_SWEEP_WORKFLOW, SweepState
 from workflows.schedules import PREFIX
+from workflows.search_attributes import CONTEXT
 from workflows.task_queues import HIGH_PRIORITY
 
 RECONCILE: Final = f"{PREFIX}reconcile"
@@ -26,13 +28,15 @@ def cards_schedules(interval: timedelta, *, most_running: int) -> dict[str, Sche
     """By id; an interval of zero means that nothing is reconciled by itself."""
     if not interval:
         return {}
-    sweep = SweepState(period_minutes=interval // timedelta(minutes=1), most_running=most_running)
+    minutes = max(1, interval // timedelta(minutes=1))
+    sweep = SweepState(period_minutes=minutes, most_running=most_running)
     action = ScheduleActionStartWorkflow(
         RECONCILE_SWEEP_WORKFLOW,
         sweep,
         id="reconcile-sweep",
         task_queue=HIGH_PRIORITY,
         static_summary="Reconcile every active account",
+        typed_search_attributes=TypedSearchAttributes([SearchAttributePair(CONTEXT, "cards")]),
     )
     return {
         RECONCILE: Schedule(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cards.orders import Event, MalformedEvent, OrderLine, Verdict, judge, read_event
+from domain.cards.orders import Event, MalformedEvent, OrderLine, Verdict, judge, judge_found, read_event
 
 
 def item(item_id: int, **changes: Any) -> dict[str, Any]:
@@ -131,3 +131,11 @@ def test_any_order_is_judged(order: dict[str, Any]) -> None:
     event = Event("e", "order.create", "Order", 50, "live", data=msgspec.Raw(json.dumps(order).encode()))
     found = judge(event)
     assert all(line.quantity > 0 for line in found.lines)
+
+
+@pytest.mark.parametrize("state", ["paid", "done", "canceled"])
+def test_an_order_that_was_read_has_an_effect_only_by_what_it_sold(state: str) -> None:
+    order = {"state": state, "order_items": [item(1)]}
+    found = judge_found(50, json.dumps(order).encode())
+    assert (found.order_id, found.reread) == (50, "if_sold")
+    assert [line.sold for line in found.lines] == [state != "canceled"]
