@@ -31,6 +31,8 @@ def _instant(value: datetime) -> datetime:
 def _printable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain NUL")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must not contain half of a surrogate pair")
     return value
 
 

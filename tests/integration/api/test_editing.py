@@ -15,7 +15,7 @@ from api.main import create_app
 from api.services import Services
 from db.cards.tables import user_inventory_items
 from domain.cards.sync_errors import SENTENCES
-from tests.helpers.api import FakeSignals, error_of, opening, serving, settings_for_tests
+from tests.helpers.api import PREFIX, FakeSignals, error_of, opening, serving, settings_for_tests
 from tests.helpers.api_seller import Seller
 
 NewSeller = Callable[[], Awaitable[Seller]]
@@ -111,6 +111,13 @@ async def test_a_bad_body_is_refused_whole(seller: Seller) -> None:
     assert error["code"] == "VALIDATION_ERROR"
     assert {one["field"] for one in error["errors"]} == {"body.properties", "body.colour"}
     assert await changes(seller) == []
+
+
+async def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands(seller: Seller) -> None:
+    path = f"{PREFIX}/inventory/{seller.user_id}/item/{await listed(seller)}"
+    headers = seller.headers | {"Content-Type": "application/json"}
+    for body in (rb'{"\ud800": 1}', rb'{"properties": {"\ud800": 1}}', rb'{"description": "\ud800"}'):
+        assert error_of(await seller.http.put(path, content=body, headers=headers), 422)["errors"]
 
 
 async def test_what_describes_the_print_may_be_repeated_but_not_chosen(seller: Seller) -> None:

@@ -27,6 +27,8 @@ MAX_INT = 2**31 - 1
         ({"description": "x" * 5001}, "description"),
         ({"description": "a\x00b"}, "description"),
         ({"user_data_field": "x" * 1001}, "user_data_field"),
+        ({"user_data_field": "a\ud800b"}, "user_data_field"),
+        ({"properties": {"fab_foil_new": "\udfff"}}, "properties.fab_foil_new"),
         ({"graded": "yes"}, "graded"),
         ({"colour": "red"}, "colour"),
         ({"properties": {f"k{n}": 1 for n in range(33)}}, "properties"),
