@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 # What is offered is not raised here: the copies that were not taken off are pending, until a re-read shows them.
 _DROP = text("""
     UPDATE user_inventory_items AS item
-    SET raise_pending = greatest(coalesce(item.raise_pending, 0) - dropped.delta, 0)
-    FROM (SELECT item_id, sum(delta)::int AS delta FROM item_changes
+    SET raise_pending = least(greatest(coalesce(item.raise_pending, 0) - dropped.delta, 0), 2147483647)
+    FROM (SELECT item_id, sum(delta) AS delta FROM item_changes
           WHERE id = ANY (cast(:ids AS bigint[])) AND action = 'update' GROUP BY item_id) AS dropped
     WHERE item.id = dropped.item_id AND dropped.delta <> 0
 """)

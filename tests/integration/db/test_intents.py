@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from db.cards import change_batches, change_queue
+from db.cards import change_batches, change_queue, expectations
 from db.cards import changes as db_changes
 from db.cards.changes import Ending
 from db.cards.intents import NewListing
@@ -190,6 +190,16 @@ async def test_a_wish_after_a_refusal_builds_on_what_cardtrader_has(stock: Stock
     assert (row["sync_state"], row["quantity"]) == ("uncertain", min(refused, 10))
     await edit(stock, item_id, quantity=5)
     assert [change["delta"] for change in await changes(stock)] == [refused - 10, -5]
+
+
+async def test_the_largest_wishes_can_be_given_up(stock: Stock) -> None:
+    item_id = await stock.add(7, quantity=2**31 - 1)
+    for wish in (0, 2**31 - 1):
+        await edit(stock, item_id, quantity=wish)
+    lowered, _ = await changes(stock)
+    async with stock.database.begin() as connection:
+        await expectations.drop(connection, [lowered["id"]])
+    assert (await item(stock, item_id))["raise_pending"] == 2**31 - 1
 
 
 async def test_new_listings_are_one_operation(stock: Stock) -> None:
