@@ -219,6 +219,8 @@ async def test_a_blueprint_that_is_gone_is_missing(shop: Shop) -> None:
     (await shop.site.delete(f"/products/{product}", params={"token": shop.token})).raise_for_status()
     seen = await reconcile(shop, blueprint_id=blueprint)
     assert ("missing", product, "", "unknown") in told(seen)
+    again = await reconcile(shop, blueprint_id=blueprint)
+    assert (again["items"], again["summary"]["missing"]) == ([], 0)
     rows = await shop.rows(
         "SELECT quantity, stale_since IS NOT NULL FROM user_inventory_items WHERE user_id = $1"
         " AND external_stock_id = $2",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from db.cards import drift
+from db.cards import stock as stock_rows
 from db.cards.drift import DriftItem
 from db.cards.intent_tables import item_changes
 from tests.helpers.stock import Stock, product
@@ -259,3 +260,19 @@ async def test_reports_are_read_page_by_page_and_by_kind_or_cause(stock: Stock) 
     assert newest == str(operation_id)
     assert {one.product_id for one in await items(stock, operation_id, kind="extra")} == {4}
     assert {one.product_id for one in await items(stock, operation_id, cause="unknown")} == {2, 3}
+
+
+async def test_a_row_that_moved_before_it_was_written_is_no_drift(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stock.sync(PRODUCTS)
+    operation_id, _ = await stock.stage([product(1, price_cents=5), *PRODUCTS[1:]], mode="periodic_sync")
+    update = stock_rows.update
+
+    async def after_an_edit(*given: Any) -> set[int]:
+        await stock.edit("sync_state = 'pending'", 1)
+        return await update(*given)
+
+    monkeypatch.setattr(stock_rows, "update", after_an_edit)
+    assert (await stock.apply(operation_id)).contested == 1
+    assert await found(stock, operation_id) == []
