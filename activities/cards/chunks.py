@@ -45,7 +45,7 @@ class ChunkMerge:
         async with self._database.begin() as connection:
             claimed = await _claim(connection, request)
             if claimed.applied:
-                return Counters(**asdict(claimed.applied))
+                return Counters(**asdict(claimed.counted))
             if not claimed.reporting.dry_run:
                 letter = failed_records.Letter(f"chunk-{request.chunk_no}", request.reason, None)
                 await failed_records.bury(
@@ -66,20 +66,20 @@ async def _apply(
     connection: AsyncConnection, request: ApplyChunk, claimed: staging.ClaimedChunk, snapshot: CatalogSnapshot
 ) -> Counters:
     if claimed.applied:
-        return Counters(**asdict(claimed.applied))
+        return Counters(**asdict(claimed.counted))
 
     async def json() -> bytes:
         return _unpack(await staging.payload(connection, request.operation_id, request.chunk_no))
 
     stamp = stock.MergeStamp(request.user_id, request.operation_id, claimed.export_began)
-    incoming = Incoming(claimed.keys, claimed.range, json, claimed.staged)
+    incoming = Incoming(claimed.keys, claimed.scope, json)
     watch = watching(request.user_id, request.operation_id, claimed.reporting)
     merged = await merge(connection, stamp, incoming, snapshot, watch)
     return await _record(connection, request, merged)
 
 
 async def _record(connection: AsyncConnection, request: ApplyChunk | ChunkLost, merged: Merged) -> Counters:
-    await staging.record(
+    counted = await staging.record(
         connection,
         request.operation_id,
         request.chunk_no,
@@ -87,7 +87,7 @@ async def _record(connection: AsyncConnection, request: ApplyChunk | ChunkLost, 
         missing_items=merged.missing_items,
         contested_blueprints=merged.contested_blueprints,
     )
-    return Counters(**asdict(merged.counters))
+    return Counters(**asdict(counted))
 
 
 def _unpack(payload: bytes) -> bytes:

@@ -8,14 +8,11 @@ constant in the size of the export.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from itertools import islice
-from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities.cards.cutting import ChunkCutter, numbered
+from activities.cards.cutting import Cutter, DifferenceCutter, Ranges, WholeCutter
 from activities.cards.downloading import Attempt, ExportDownloads
 from activities.cards.errors import ExportTooSlow, ExportUnusable, OperationClosed, StagingSuperseded
 from activities.cards.leftovers import Leftovers
@@ -30,11 +27,10 @@ from db.cards.stock import MergeStamp
 from db.session import Database
 from db.vault import Vault
 from domain.cards.export_json import ExportRejected
-from domain.cards.settled import MOST_CHUNKS, encode
-from workflows.cards.contracts import Counters, Manifest, StageExport
+from workflows.cards.contracts import Manifest, StageExport
 
 _MOST_TRIES = 3
-_CHUNKS_PER_WRITE = 3
+_RANGES_AT_ONCE = 3
 
 
 class ExportStaging:
@@ -111,28 +107,34 @@ class ExportStaging:
 
     async def _write(self, attempt: Attempt, download: Download, spool: ExportSpool) -> Manifest:
         attempt.beat.phase = "staging"
-        present = await self._present(attempt, download)
+        attempt.beat.done = 0
         cutter = await self._cutter(attempt, download)
-        chunks = numbered(spool.chunks(self._chunk_size))
-        async for batch in ahead(lambda: list(islice(chunks, _CHUNKS_PER_WRITE))):
-            attempt.beat.done = batch[-1].number + 1
-            cut = await asyncio.gather(*(cutter.cut(chunk) for chunk in batch))
-            await self._flush(attempt, [chunk for chunk in cut if chunk.chunk_no not in present])
+        present = await self._present(attempt, download, cutter)
+        ranges = Ranges(spool.chunks(self._chunk_size))
+        async for batch in ahead(lambda: list(islice(ranges, _RANGES_AT_ONCE))):
+            attempt.beat.done += len(batch)
+            await self._flush(attempt, present, await cutter.cut(batch))
+        await self._flush(attempt, present, cutter.rest())
         manifest = Manifest(
-            chunk_count=cutter.count, product_count=spool.count, checksum=cutter.checksum, complete=download.complete
+            chunk_count=cutter.count, product_count=spool.count, checksum=ranges.checksum, complete=download.complete
         )
-        return await self._publish(attempt, download, manifest)
+        await self._publish(attempt, download, manifest)
+        return manifest
 
-    async def _cutter(self, attempt: Attempt, download: Download) -> ChunkCutter:
+    async def _cutter(self, attempt: Attempt, download: Download) -> Cutter:
         request = attempt.request
         async with self._database.begin() as connection:
             has_stock = await sellers.has_stock(connection, request.user_id)
+        if not has_stock:
+            return WholeCutter()
         stamp = MergeStamp(request.user_id, request.operation_id, download.began)
-        return ChunkCutter(self._database, await self._catalog.snapshot(), stamp, sparse=has_stock)
+        return DifferenceCutter(self._database, await self._catalog.snapshot(), stamp, size=self._chunk_size)
 
-    async def _present(self, attempt: Attempt, download: Download) -> set[int]:
-        """The chunks an earlier attempt cut from this very download; those cut from another one are dropped."""
+    async def _present(self, attempt: Attempt, download: Download, cutter: Cutter) -> set[int]:
+        """The chunks that an earlier attempt cut and this one would cut the same; all others are dropped."""
         source = {"staged_from": f"{download.began.isoformat()}/{self._chunk_size}"}
+        if not cutter.repeatable:
+            source = {"staged_from": attempt.name}
         operation_id = attempt.request.operation_id
         async with self._database.begin() as connection:
             current = await lifecycle.operation(connection, operation_id, lock=True)
@@ -144,20 +146,19 @@ class ExportStaging:
             await lifecycle.note(connection, operation_id, source)
         return set()
 
-    async def _flush(self, attempt: Attempt, batch: list[staging.StagedChunk]) -> None:
+    async def _flush(self, attempt: Attempt, present: set[int], cut: list[staging.StagedChunk]) -> None:
+        batch = [chunk for chunk in cut if chunk.chunk_no not in present]
         async with self._database.begin() as connection:
             if not await staging.fence(connection, attempt.request.operation_id, attempt.name):
                 raise StagingSuperseded
             if batch:
                 await staging.add(connection, attempt.request.operation_id, batch)
 
-    async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> Manifest:
-        """Say that all chunks are there, and which of them are settled already."""
+    async def _publish(self, attempt: Attempt, download: Download, manifest: Manifest) -> None:
         async with self._database.begin() as connection:
             operation_id = attempt.request.operation_id
             if not await staging.fence(connection, operation_id, attempt.name):
                 raise StagingSuperseded
-            manifest = await _with_settled(connection, operation_id, manifest)
             values = {
                 "phase": "applying",
                 "applying_since": (await lifecycle.now(connection)).isoformat(),
@@ -167,16 +168,6 @@ class ExportStaging:
                 "manifest": manifest.model_dump(),
             }
             await lifecycle.note(connection, operation_id, values)
-        return manifest
-
-
-async def _with_settled(connection: AsyncConnection, operation_id: UUID, manifest: Manifest) -> Manifest:
-    """As the rows have it, not as this attempt cut them: an earlier one may have seen another stock."""
-    if manifest.chunk_count > MOST_CHUNKS:
-        return manifest
-    numbers = await staging.applied(connection, operation_id)
-    _, totals = await staging.totals(connection, operation_id)
-    return manifest.model_copy(update={"settled": encode(numbers), "settled_totals": Counters(**asdict(totals))})
 
 
 def _spool(attempt: Attempt, download: Download) -> ExportSpool:

@@ -14,30 +14,20 @@ from db import failed_records
 from db.cards import late_sales, stock
 from db.cards.staging import ChunkCounters
 from db.cards.stock_copy import stock_copy
-from domain.cards.chunks import Blueprints, Ints, KeyRange, Keys, Mask
+from domain.cards.chunks import Ints, Keys, Scope
 from domain.cards.mapping import BlueprintMapping, MappingStatus
-from domain.cards.merge import MergePlan, content_hash, plan_merge, without_unstaged
+from domain.cards.merge import MergePlan, content_hash, plan_merge
 from domain.cards.products import BadProduct, Product, read_products
 from domain.cards.rows import Mapping, StockRow, stock_row
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """Rows of an export: their keys, what they are the whole truth of, and how to get their JSON array.
-
-    The array has only the rows that are `staged`, in their order; None means all.
-    """
+    """Rows of an export: their keys, what they are the whole truth of, and how to get their JSON array."""
 
     keys: Keys
-    scope: KeyRange | Blueprints
+    scope: Scope
     json: Callable[[], Awaitable[bytes]]
-    staged: Mask | None = None
-
-    def places(self, positions: Ints) -> list[int]:
-        """Where rows, given by their positions among the keys, stand in the array."""
-        found = positions if self.staged is None else (np.cumsum(self.staged) - 1)[positions]
-        places: list[int] = found.tolist()
-        return places
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,6 @@ async def merge(
     columns = map_columns(keys, snapshot)
     held = await stock.held(connection, stamp, incoming.scope)
     plan = plan_merge(keys["blueprint"], keys["product"], columns.hashes, held)
-    plan = without_unstaged(plan, incoming.staged)
     written = _Written()
     if len(plan.new) + len(plan.changed):
         written = await _write(connection, stamp, plan, columns, incoming, watch)
@@ -115,8 +104,7 @@ async def _write(
     incoming: Incoming,
     watch: Watch,
 ) -> _Written:
-    places = incoming.places(np.concatenate([plan.new, plan.changed]))
-    products = read_products(await incoming.json(), places)
+    products = read_products(await incoming.json(), np.concatenate([plan.new, plan.changed]).tolist())
     letters = [_letter(bad) for bad in products if isinstance(bad, BadProduct)]
     fresh = products[: len(plan.new)]
     created = len(fresh) - sum(isinstance(product, BadProduct) for product in fresh)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from operator import add as plus
 from uuid import UUID
 
 import numpy as np
@@ -13,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.cards import reporting
 from db.cards.reporting import Reporting
 from db.cards.tables import export_chunks, sync_operations
-from domain.cards.chunks import KEY, Bound, KeyRange, Keys, Mask
+from domain.cards.chunks import KEY, Bound, KeyRange, Keys, Scope, TheseRows
 
 
 @dataclass(frozen=True)
@@ -28,31 +30,55 @@ class ChunkCounters:
     contested: int = 0
     failed: int = 0
 
+    def __add__(self, other: ChunkCounters) -> ChunkCounters:
+        return ChunkCounters(*map(plus, astuple(self), astuple(other)))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison with the stock told of a key range, beside the rows that are to be merged.
+
+    `counters` are of the rows that need no merge, `missing_items` stock rows that the export lacks.
+    """
+
+    counters: ChunkCounters = ChunkCounters()
+    missing_items: Sequence[int] = ()
+    contested_blueprints: Sequence[int] = ()
+
+    def __add__(self, other: Compared) -> Compared:
+        return Compared(
+            self.counters + other.counters,
+            [*self.missing_items, *other.missing_items],
+            [*self.contested_blueprints, *other.contested_blueprints],
+        )
+
 
 @dataclass(frozen=True)
 class StagedChunk:
-    """One chunk to write: rows in index order; `payload` holds the compressed JSON of those that are `staged`.
+    """One chunk to write: the keys of the rows to merge, in index order, and their compressed JSON array.
 
-    A chunk that changes nothing comes with its `outcome` and needs no merge.
+    These are all rows of the export in the key range or, where it was `compared`, those that differ.
     """
 
     chunk_no: int
     range: KeyRange
     keys: Keys
-    staged: Mask | None
     payload: bytes
-    outcome: ChunkCounters | None = None
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True)
 class ClaimedChunk:
-    """A chunk locked for merging. `export_began`: rows that changed after it are newer than the export."""
+    """A chunk locked for merging: its rows, the stock rows that they are compared with, and what was counted so far.
 
-    range: KeyRange
+    `export_began`: rows that changed after it are newer than the export.
+    """
+
     keys: Keys
-    staged: Mask | None
+    scope: Scope
+    counted: ChunkCounters
     export_began: datetime
-    applied: ChunkCounters | None
+    applied: bool
     reporting: Reporting
 
 
@@ -81,20 +107,21 @@ async def add(connection: AsyncConnection, operation_id: UUID, chunks: list[Stag
 
 
 def _row(operation_id: UUID, chunk: StagedChunk) -> dict[str, object]:
-    low, high = chunk.range.low, chunk.range.high
+    low, high, compared = chunk.range.low, chunk.range.high, chunk.compared or Compared()
     return {
         "operation_id": str(operation_id),
         "chunk_no": chunk.chunk_no,
-        "rows": len(chunk.keys),
+        "rows": len(chunk.keys) + compared.counters.rows,
         "low_blueprint_id": low and low.blueprint_id,
         "low_product_id": low and low.product_id,
         "high_blueprint_id": high and high.blueprint_id,
         "high_product_id": high and high.product_id,
         "keys": chunk.keys.tobytes(),
-        "staged": None if chunk.staged is None else np.packbits(chunk.staged).tobytes(),
         "payload": chunk.payload,
-        "applied_at": None if chunk.outcome is None else datetime.now(UTC),
-        **_outcome(chunk.outcome or ChunkCounters()),
+        "compared": chunk.compared is not None,
+        "missing_item_ids": list(compared.missing_items),
+        "contested_blueprints": list(compared.contested_blueprints),
+        **_outcome(compared.counters),
     }
 
 
@@ -112,7 +139,7 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
         select(
             columns.rows,
             columns["keys"],
-            columns.staged,
+            columns.compared,
             columns.applied_at,
             columns.low_blueprint_id,
             columns.low_product_id,
@@ -129,23 +156,18 @@ async def claim(connection: AsyncConnection, operation_id: UUID, chunk_no: int) 
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
+    keys, applied = np.frombuffer(row["keys"], dtype=KEY), row["applied_at"] is not None
+    counted = {name: row[name] for name in ChunkCounters.__dataclass_fields__}
+    low = _bound(row["low_blueprint_id"], row["low_product_id"])
+    high = _bound(row["high_blueprint_id"], row["high_product_id"])
     return ClaimedChunk(
-        range=KeyRange(
-            _bound(row["low_blueprint_id"], row["low_product_id"]),
-            _bound(row["high_blueprint_id"], row["high_product_id"]),
-        ),
-        keys=np.frombuffer(row["keys"], dtype=KEY),
-        staged=None if row["staged"] is None else _mask(row["staged"], row["rows"]),
+        keys=keys,
+        scope=TheseRows(keys) if row["compared"] else KeyRange(low, high),
+        counted=ChunkCounters(**counted if applied else counted | {"rows": row["rows"] - len(keys)}),
         export_began=datetime.fromisoformat(row["export_began"]),
-        applied=ChunkCounters(**{name: row[name] for name in ChunkCounters.__dataclass_fields__})
-        if row["applied_at"]
-        else None,
-        reporting=Reporting.of(row),
+        applied=applied,
+        reporting=Reporting.of(dict(row)),
     )
-
-
-def _mask(bits: bytes, rows: int) -> Mask:
-    return np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=rows).astype(bool)
 
 
 def _bound(blueprint_id: int | None, product_id: int | None) -> Bound | None:
@@ -169,18 +191,25 @@ async def record(
     *,
     missing_items: list[int],
     contested_blueprints: list[int],
-) -> None:
-    """Note what a merge did, in the transaction that did it: a repeat finds the note and does nothing."""
-    await connection.execute(
+) -> ChunkCounters:
+    """Add what a merge did to what was counted before, and close the chunk; the sums.
+
+    In the transaction of the merge, so that a repeat finds the note and does nothing.
+    """
+    columns = export_chunks.c
+    counted = {name: columns[name] + number for name, number in _outcome(counters).items()}
+    result = await connection.execute(
         update(export_chunks)
-        .where(export_chunks.c.operation_id == str(operation_id), export_chunks.c.chunk_no == chunk_no)
+        .where(columns.operation_id == str(operation_id), columns.chunk_no == chunk_no)
         .values(
             applied_at=func.now(),
-            missing_item_ids=missing_items,
-            contested_blueprints=contested_blueprints,
-            **_outcome(counters),
+            missing_item_ids=columns.missing_item_ids + missing_items,
+            contested_blueprints=columns.contested_blueprints + contested_blueprints,
+            **counted,
         )
+        .returning(*(columns[name] for name in ChunkCounters.__dataclass_fields__))
     )
+    return ChunkCounters(*result.one())
 
 
 async def totals(connection: AsyncConnection, operation_id: UUID) -> tuple[int, ChunkCounters]:
@@ -221,14 +250,6 @@ async def to_read_again(
     """
     values = {"user_id": user_id, "operation_id": str(operation_id), "and_missing": and_missing, "most": most}
     return list(await connection.scalars(_TO_READ_AGAIN, values))
-
-
-async def applied(connection: AsyncConnection, operation_id: UUID) -> set[int]:
-    """Numbers of the chunks whose outcome is known."""
-    query = select(export_chunks.c.chunk_no).where(
-        export_chunks.c.operation_id == str(operation_id), export_chunks.c.applied_at.is_not(None)
-    )
-    return set(await connection.scalars(query))
 
 
 async def drop(connection: AsyncConnection, operation_id: UUID) -> None:

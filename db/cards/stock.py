@@ -13,7 +13,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.stock_copy import COLUMNS as COPY_COLUMNS
-from domain.cards.chunks import Blueprints, KeyRange
+from domain.cards.chunks import KeyRange, Scope, TheseRows
 from domain.cards.merge import StockColumns
 from domain.cards.rows import COLUMNS, StockRow
 
@@ -39,6 +39,11 @@ _IN_RANGE = text(f"""
       AND (blueprint_id, external_stock_id) < (:high_blueprint, :high_product)
 """)
 _OF_BLUEPRINTS = text(f"{_STOCK_COLUMNS} AND blueprint_id = ANY (cast(:blueprints AS int[]))")
+_OF_KEYS = text(f"""
+    {_STOCK_COLUMNS}
+      AND (blueprint_id, external_stock_id) IN (
+          SELECT unnest(cast(:blueprints AS int[])), unnest(cast(:products AS text[])))
+""")
 
 # The conditions repeat those of `_IN_RANGE`: an edit, a sale or a reservation may have come in between.
 _UPDATE = text("""
@@ -77,10 +82,13 @@ class MergeStamp:
         return ["synced", "uncertain"] if self.settles else ["synced"]
 
 
-async def held(connection: AsyncConnection, stamp: MergeStamp, scope: KeyRange | Blueprints) -> StockColumns:
-    """The listed rows of the seller in a key range, or of some blueprints; the stamp tells which are contested."""
+async def held(connection: AsyncConnection, stamp: MergeStamp, scope: Scope) -> StockColumns:
+    """The listed rows of the seller in that scope; the stamp tells which are contested."""
     if isinstance(scope, KeyRange):
         return await in_range(connection, stamp, scope)
+    if isinstance(scope, TheseRows):
+        blueprints, products = scope.keys["blueprint"].tolist(), list(map(str, scope.keys["product"].tolist()))
+        return await _columns(connection, _OF_KEYS, stamp, {"blueprints": blueprints, "products": products})
     return await _columns(connection, _OF_BLUEPRINTS, stamp, {"blueprints": list(scope)})
 
 

@@ -43,6 +43,17 @@ Blueprints = tuple[int, ...]
 """A set of rows: all of these blueprints, wherever they stand in the index."""
 
 
+@dataclass(frozen=True)
+class TheseRows:
+    """A set of rows: just those with these keys."""
+
+    keys: Keys
+
+
+Scope = KeyRange | Blueprints | TheseRows
+"""The stock rows that something is compared with."""
+
+
 def text_rank(products: Ints) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """Two keys that order positive ids as their decimal texts: the digits shifted left, then their number."""
     values = products.astype(np.uint64)

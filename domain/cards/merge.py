@@ -6,7 +6,7 @@ the export began is contested: it is left alone and read again later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,36 +45,9 @@ class MergePlan:
     missing_items: Ints
 
     @property
-    def changes_nothing(self) -> bool:
-        """Every row of the chunk is in the stock as it is, and nothing else is in its range."""
-        left_over = len(self.new) + len(self.changed) + self.contested + len(self.contested_blueprints)
-        return not left_over and not len(self.missing_items)
-
-
-def wanted(plan: MergePlan, rows: int) -> Mask:
-    """Which rows of the chunk the plan writes."""
-    mask = np.zeros(rows, dtype=bool)
-    mask[plan.new] = mask[plan.changed] = True
-    return mask
-
-
-def without_unstaged(plan: MergePlan, staged: Mask | None) -> MergePlan:
-    """Leave rows out whose JSON was not staged, because they were in the stock unchanged at that time.
-
-    They moved since, so they are contested: the row was removed here, or the catalogue learnt its blueprint. The
-    next sync meets them as they then are.
-    """
-    if staged is None:
-        return plan
-    new, changed = plan.new[staged[plan.new]], staged[plan.changed]
-    left = len(plan.new) - len(new) + int(np.count_nonzero(~changed))
-    return replace(
-        plan,
-        new=new,
-        changed=plan.changed[changed],
-        changed_items=plan.changed_items[changed],
-        contested=plan.contested + left,
-    )
+    def written(self) -> Ints:
+        """Positions of the rows that the plan writes, ascending."""
+        return np.sort(np.concatenate([self.new, self.changed]))
 
 
 def content_hash(row_hash: Ints, mapping: BlueprintMapping) -> Ints:

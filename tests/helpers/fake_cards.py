@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,6 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import Worker
 
-from domain.cards.settled import encode
 from workflows import search_attributes
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.contracts import (
@@ -52,11 +51,8 @@ def error(name: str) -> Exception:
 class FakeCards:
     """Answers every step; a chunk has `chunk_no + 1` rows, so that a chunk counted twice or never shows in the sums."""
 
-    def __init__(
-        self, *, chunks: int = 3, window: int = 8, chunks_per_run: int = 400, settled: Collection[int] = ()
-    ) -> None:
+    def __init__(self, *, chunks: int = 3, window: int = 8, chunks_per_run: int = 400) -> None:
         self.chunks = chunks
-        self.settled = settled
         self.plan = SyncPlan(window=window, chunks_per_run=chunks_per_run)
         self.started: list[tuple[str, int]] = []
         self.requests: dict[str, list[Any]] = {}
@@ -114,14 +110,7 @@ class FakeCards:
     @activity.defn(name="stage_export")
     async def stage_export(self, request: StageExport) -> Manifest:
         await self._step(request)
-        rows = sum(number + 1 for number in self.settled)
-        return Manifest(
-            chunk_count=self.chunks,
-            product_count=sum(range(self.chunks + 1)),
-            checksum="0" * 16,
-            settled=encode(self.settled),
-            settled_totals=Counters(rows=rows, unchanged=rows),
-        )
+        return Manifest(chunk_count=self.chunks, product_count=sum(range(self.chunks + 1)), checksum="0" * 16)
 
     @activity.defn(name="apply_chunk")
     async def apply_chunk(self, request: ApplyChunk) -> Counters:

@@ -85,9 +85,7 @@ class Stock:
         ]
         compress = zstandard.ZstdCompressor().compress
         staged = [
-            staging.StagedChunk(
-                number, range_, keys[part], None, compress(b"[" + b",".join(raws[n] for n in part) + b"]")
-            )
+            staging.StagedChunk(number, range_, keys[part], compress(b"[" + b",".join(raws[n] for n in part) + b"]"))
             for number, (range_, part) in enumerate(zip(key_ranges(firsts[1:]), parts, strict=True))
         ]
         manifest = {"chunk_count": len(staged), "product_count": len(raws), "checksum": "0", "complete": complete}

@@ -137,31 +137,6 @@ async def test_a_run_that_ends_with_the_last_chunk_does_not_continue(
     assert fake.attempts("begin") == 2
 
 
-async def test_settled_chunks_are_left_out_and_count_as_done(temporal_client: Client, start: BulkSyncInput) -> None:
-    settled = {0, 3, 4, 5, 8, 10}
-    fake = FakeCards(chunks=11, chunks_per_run=2, settled=settled)
-    async with serving(temporal_client, fake):
-        handle = await start_sync(temporal_client, start)
-        await handle.result()
-        progress = await handle.query("progress", result_type=LiveProgress)
-    assert fake.applied == {number: 1 for number in range(11) if number not in settled}
-    # Two, two and one: what is settled takes no place in a run.
-    assert fake.attempts("begin") == 3
-    assert (progress.chunk_count, progress.chunks_done) == (11, 11)
-    assert (progress.totals.rows, progress.totals.unchanged, progress.totals.created) == (66, 36, 30)
-
-
-async def test_a_sync_that_changes_nothing_has_no_fan_out(temporal_client: Client, start: BulkSyncInput) -> None:
-    fake = FakeCards(chunks=3, chunks_per_run=1, settled=range(3))
-    async with serving(temporal_client, fake):
-        handle = await start_sync(temporal_client, start)
-        await handle.result()
-        progress = await handle.query("progress", result_type=LiveProgress)
-    assert fake.ids == {"begin", "stage", "reread", "finish"}
-    assert fake.attempts("begin") == 1
-    assert (progress.phase, progress.chunks_done, progress.totals.rows) == ("done", 3, 6)
-
-
 async def test_five_dead_workers_cost_no_chunk_and_repeat_none_that_was_done(
     temporal_client: Client, start: BulkSyncInput
 ) -> None:

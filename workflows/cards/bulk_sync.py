@@ -8,7 +8,6 @@ ends the sync. Continues as new after a planned number of chunks, at the one poi
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
 from typing import NoReturn
 
 from temporalio import workflow
@@ -16,7 +15,6 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from domain.cards.settled import settled_count, unsettled
     from domain.cards.sync_errors import code_for, sentence
     from workflows import search_attributes
     from workflows.cards import steps
@@ -79,7 +77,8 @@ class BulkSyncWorkflow:
         if start.fan_out is None:
             await self._find_orders(start)
             self._enter("downloading", "running")
-            self._fan_out = _whole(await self._stage())
+            manifest = await self._stage()
+            self._fan_out = FanOut(chunk_count=manifest.chunk_count, product_count=manifest.product_count)
         self._enter("applying", "running")
         await self._apply_all(plan)
         self._enter("finishing", "running")
@@ -119,20 +118,17 @@ class BulkSyncWorkflow:
         )
 
     async def _apply_all(self, plan: SyncPlan) -> None:
-        state = self._fan_out
-        waiting = unsettled(state.settled, state.next_chunk, state.chunk_count)
+        first = self._fan_out.next_chunk
+        last = min(self._fan_out.chunk_count, first + plan.chunks_per_run)
         window = asyncio.Semaphore(plan.window)
-        chunks = [
-            asyncio.create_task(self._in_window(window, number)) for number in islice(waiting, plan.chunks_per_run)
-        ]
+        chunks = [asyncio.create_task(self._in_window(window, number)) for number in range(first, last)]
         try:
             await asyncio.gather(*chunks)
         finally:
             for chunk in chunks:
                 chunk.cancel()
-        next_chunk = next(waiting, state.chunk_count)
-        self._fan_out = self._fan_out.model_copy(update={"next_chunk": next_chunk})
-        if next_chunk < state.chunk_count:
+        self._fan_out = self._fan_out.model_copy(update={"next_chunk": last})
+        if last < self._fan_out.chunk_count:
             workflow.continue_as_new(self._start.model_copy(update={"fan_out": self._fan_out}))
 
     async def _in_window(self, window: asyncio.Semaphore, number: int) -> None:
@@ -231,14 +227,3 @@ class BulkSyncWorkflow:
             f"{state.totals.created:,} created, {state.totals.updated:,} updated, {state.totals.unchanged:,} "
             f"unchanged, {state.totals.contested:,} contested, {state.totals.failed:,} failed"
         )
-
-
-def _whole(manifest: Manifest) -> FanOut:
-    """The fan-out before its first chunk: what staging has settled counts as done."""
-    return FanOut(
-        chunk_count=manifest.chunk_count,
-        product_count=manifest.product_count,
-        settled=manifest.settled,
-        chunks_done=settled_count(manifest.settled),
-        totals=manifest.settled_totals,
-    )

@@ -278,8 +278,22 @@ def upgrade() -> None:
 
     op.create_index("idx_order_lines_created", "order_lines", ["user_id", "created_at"], unique=False)
 
+    op.drop_column("export_chunks", "staged")
+    op.add_column(
+        "export_chunks",
+        sa.Column(
+            "compared",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="with the stock, while staging: rows without keys here need no merge",
+        ),
+    )
+
 
 def downgrade() -> None:
+    op.drop_column("export_chunks", "compared")
+    op.add_column("export_chunks", sa.Column("staged", sa.LargeBinary(), nullable=True))
     op.drop_index("idx_order_lines_created", table_name="order_lines")
     op.drop_column("user_sync_settings", "suspended_at")
     op.drop_column("user_sync_settings", "highest_order_id")

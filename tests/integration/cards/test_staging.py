@@ -26,9 +26,8 @@ from db.cards import lifecycle, operations, sellers, staging
 from db.cards.tables import export_chunks
 from db.session import Database
 from db.vault import Vault
-from domain.cards.settled import unsettled
 from tests.helpers.stock import StillCatalog, Stock
-from workflows.cards.contracts import Counters, Manifest, StageExport
+from workflows.cards.contracts import Manifest, StageExport
 
 KilledAfter = Callable[[int], AbstractContextManager[None]]
 
@@ -198,26 +197,28 @@ async def test_a_repeat_on_the_same_machine_goes_on_without_a_download(
     assert not machine.area.operations()
 
 
-async def test_the_manifest_settles_what_lies_settled_whatever_a_repeat_finds(
+async def test_a_repeat_compares_anew_with_the_stock_as_it_is_then(
     database: Database, vault: Vault, request_: StageExport, tmp_path: Path, killed_after: KilledAfter
 ) -> None:
     machine = Machine(database, vault, tmp_path, FakeExports(range(1, 201), range(1, 201)))
     stock = Stock(database, request_.user_id)
-    assert (await machine.stage(request_, 1)).settled == ""
-    for number in range(20):
+    for number in range((await machine.stage(request_, 1)).chunk_count):
         await stock.apply(request_.operation_id, number)
     await stock.finish(request_.operation_id)
     again = await _begun(database, request_.user_id)
-    await stock.edit("content_hash = content_hash + 1", 10)
+    changed = "content_hash = content_hash + 1"
+    for number in range(1, 31):
+        await stock.edit(changed, 10 * number)
     with killed_after(1):
         await machine.stage(again, 1)
-    # By now the first chunk would change nothing, and the second, which lies there as settled, something.
-    await stock.edit("content_hash = content_hash - 1", 10)
-    await stock.edit("content_hash = NULL", 110)
+    assert await _rows(database, again.operation_id) == [10, 10]
+    # Chunks of another stock would leave a gap here.
+    for number in range(1, 21):
+        await stock.edit("content_hash = content_hash - 1", 10 * number)
     manifest = await machine.stage(again, 2)
-    assert list(unsettled(manifest.settled, 0, manifest.chunk_count)) == [0]
-    assert manifest.settled_totals == Counters(rows=190, unchanged=190, skipped=101)
-    assert (await stock.apply(again.operation_id, 0)).unchanged == 10
+    assert (manifest.chunk_count, await _rows(database, again.operation_id)) == (1, [200])
+    counters = await stock.apply(again.operation_id, 0)
+    assert (counters.rows, counters.unchanged, counters.updated) == (200, 190, 10)
 
 
 async def test_an_export_by_expansion_goes_on_where_it_broke_off(

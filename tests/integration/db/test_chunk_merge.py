@@ -274,7 +274,7 @@ async def test_a_chunk_that_breaks_leaves_nothing_behind(stock: Stock) -> None:
     async with stock.database.begin() as connection:
         claimed = await staging.claim(connection, operation_id, 0)
     assert claimed is not None
-    assert claimed.applied is None
+    assert not claimed.applied
 
 
 async def test_the_database_refuses_negative_quantities(stock: Stock) -> None:

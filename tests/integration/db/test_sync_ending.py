@@ -255,7 +255,7 @@ async def test_a_takeover_waits_for_the_writes_of_the_attempt_before(stock: Stoc
 
 async def test_a_chunk_is_staged_once(stock: Stock) -> None:
     operation_id, _ = await stock.stage([product(1)])
-    repeated = staging.StagedChunk(0, KeyRange(None, None), np.empty(0, dtype=KEY), None, b"")
+    repeated = staging.StagedChunk(0, KeyRange(None, None), np.empty(0, dtype=KEY), b"")
     async with stock.database.begin() as connection:
         assert await staging.staged(connection, operation_id) == {0}
     with pytest.raises(IntegrityError):

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.cards.settled import MOST_CHARACTERS
 from workflows.cards.contracts.message import Message
 
 BULK_SYNC_WORKFLOW: Final = "BulkSyncWorkflow"
@@ -42,11 +41,10 @@ class Counters(Message):
 
 
 class FanOut(Message):
-    """Where the fan-out stands; carried through continue-as-new. `settled` is the manifest's."""
+    """Where the fan-out stands; carried through continue-as-new."""
 
     chunk_count: int = Field(0, ge=0)
     product_count: int = Field(0, ge=0)
-    settled: str = Field("", max_length=MOST_CHARACTERS)
     next_chunk: int = Field(0, ge=0)
     chunks_done: int = Field(0, ge=0)
     totals: Counters = Counters()
@@ -91,8 +89,6 @@ class Manifest(Message):
     product_count: int = Field(ge=0)
     checksum: str = Field(max_length=64)
     complete: bool = Field(True, description="False when products outside any expansion could not be read")
-    settled: str = Field("", max_length=MOST_CHARACTERS, description="chunks to leave out, see domain.cards.settled")
-    settled_totals: Counters = Field(Counters(), description="what those chunks came to")
 
 
 class ApplyChunk(OperationRef):

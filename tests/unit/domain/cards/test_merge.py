@@ -18,8 +18,6 @@ from domain.cards.merge import (
     StockColumns,
     content_hash,
     plan_merge,
-    wanted,
-    without_unstaged,
 )
 
 Key = tuple[int, int]
@@ -108,71 +106,24 @@ def test_the_order_of_the_stock_does_not_matter(
     assert (plan.unchanged, plan.contested) == (backwards.unchanged, backwards.contested)
 
 
-# --- rows whose JSON was staged
-
-
-@given(CHUNK, STOCK, st.data())
-def test_rows_that_were_not_staged_are_contested(
-    chunk: list[tuple[Key, int]], stock: list[Stock], data: st.DataObject
-) -> None:
-    plan = planned(chunk, stock)
-    staged = np.array(data.draw(st.lists(st.booleans(), min_size=len(chunk), max_size=len(chunk))), dtype=bool)
-    kept = without_unstaged(plan, staged)
-    assert kept.new.tolist() == [position for position in plan.new.tolist() if staged[position]]
-    pairs = zip(plan.changed.tolist(), plan.changed_items.tolist(), strict=True)
-    assert list(zip(kept.changed.tolist(), kept.changed_items.tolist(), strict=True)) == [
-        pair for pair in pairs if staged[pair[0]]
-    ]
-    assert len(kept.new) + len(kept.changed) + kept.unchanged + kept.contested == len(chunk)
-    assert without_unstaged(plan, None) is plan
+# --- a comparison that is made twice
 
 
 @given(CHUNK, STOCK)
-def test_what_a_plan_wants_is_all_it_writes(chunk: list[tuple[Key, int]], stock: list[Stock]) -> None:
+def test_what_a_plan_writes_is_new_or_changed_and_in_order(chunk: list[tuple[Key, int]], stock: list[Stock]) -> None:
     plan = planned(chunk, stock)
-    mask = wanted(plan, len(chunk))
-    assert set(np.flatnonzero(mask).tolist()) == {*plan.new.tolist(), *plan.changed.tolist()}
-    again = without_unstaged(plan, mask)
-    assert (again.new.tolist(), again.changed.tolist()) == (plan.new.tolist(), plan.changed.tolist())
-
-
-def test_only_an_equal_range_changes_nothing() -> None:
-    equal = [((1, 5), 7), ((2, 6), 8)]
-    stock = [Stock(key, hash_, AT_REST) for key, hash_ in equal]
-    assert planned(equal, stock).changes_nothing
-    assert not planned(equal[:1], stock).changes_nothing
-    assert not planned(equal, stock[:1]).changes_nothing
-    assert not planned(equal, [stock[0], Stock((2, 6), 9, AT_REST)]).changes_nothing
-    assert not planned(equal, [stock[0], Stock((2, 6), 8, CONTESTED)]).changes_nothing
-    assert not planned(equal, [*stock, Stock((3, 1), 8, CONTESTED)]).changes_nothing
+    assert plan.written.tolist() == sorted([*plan.new.tolist(), *plan.changed.tolist()])
 
 
 @given(CHUNK, STOCK)
-@example([((1, 1), 0)], [Stock((1, 1), 0, AT_REST)])
-def test_a_plan_that_changes_nothing_wants_nothing_and_leaves_nothing_over(
-    chunk: list[tuple[Key, int]], stock: list[Stock]
-) -> None:
+def test_the_rows_that_differ_alone_meet_the_same_fate_again(chunk: list[tuple[Key, int]], stock: list[Stock]) -> None:
     plan = planned(chunk, stock)
-    same = {(row.key, row.hash) for row in stock}
-    at_rest = all(row.standing == AT_REST for row in stock)
-    assert plan.changes_nothing == (at_rest and set(chunk) == same)
-    assert np.flatnonzero(wanted(plan, len(chunk))).tolist() == sorted([*plan.new.tolist(), *plan.changed.tolist()])
-
-
-@given(CHUNK, STOCK, st.lists(st.booleans(), min_size=12, max_size=12))
-def test_rows_that_were_not_staged_are_contested_and_none_is_lost(
-    chunk: list[tuple[Key, int]], stock: list[Stock], staged: list[bool]
-) -> None:
-    mask = np.array(staged[: len(chunk)], dtype=bool)
-    before = planned(chunk, stock)
-    plan = without_unstaged(before, mask)
-    assert plan.new.tolist() == [position for position in before.new.tolist() if mask[position]]
-    pairs = zip(before.changed.tolist(), before.changed_items.tolist(), strict=True)
-    assert list(zip(plan.changed.tolist(), plan.changed_items.tolist(), strict=True)) == [
-        (position, item) for position, item in pairs if mask[position]
-    ]
-    assert len(plan.new) + len(plan.changed) + plan.unchanged + plan.contested == len(chunk)
-    assert without_unstaged(before, None) is before
+    differing = [chunk[position] for position in plan.written.tolist()]
+    keys = {key for key, _ in differing}
+    # Ids of stock rows are their places in the list.
+    again = planned(differing, [row for row in stock if row.key in keys])
+    assert (len(again.new), len(again.changed)) == (len(plan.new), len(plan.changed))
+    assert (again.unchanged, again.contested, len(again.missing_items)) == (0, 0, 0)
 
 
 # --- content hash
