@@ -20,7 +20,7 @@ from temporalio import activity
 from activities.cards.rereading import BlueprintReader, Rereading
 from activities.cards.sending import ChangeSender
 from activities.cards.settling import ChangeSettler
-from activities.cards.showing import MOST_REQUESTS
+from activities.cards.showing import is_cheaper_by_export
 from activities.cards.verifying import ChangeVerifier
 from activities.support import beating, postponing
 from clients.cardtrader import CardTraderClient
@@ -95,6 +95,7 @@ class AccountChanges:
             return ChangeStep(user_id=ref.user_id)
         work = next_work(
             waiting=standing.waiting if self._writes_enabled else 0,
+            slow=standing.differences,
             in_job=standing.in_job,
             unknown=standing.unknown,
             done=standing.changes - standing.waiting - standing.in_job - standing.unknown,
@@ -119,7 +120,7 @@ class AccountChanges:
             client = await self._client(batch, "interactive" if len(waiting) <= FEW else "bulk")
             with postponing():
                 async with beating():
-                    await self._sender.send(client, call)
+                    await self._sender.send(client, batch.user_id, call)
         return Progressed(user_id=batch.user_id, changes=len(call.changes))
 
     @activity.defn
@@ -169,7 +170,7 @@ class AccountChanges:
         verifier = ChangeVerifier(batch.user_id, batch.batch_id)
         async with self._database.begin() as connection:
             blueprints = await change_queue.blueprints(connection, batch.user_id, batch.batch_id)
-        many = len(blueprints) > MOST_REQUESTS
+        many = await is_cheaper_by_export(self._database, batch.user_id, len(blueprints))
         reading = Rereading(
             batch.user_id,
             batch.batch_id,

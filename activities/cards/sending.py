@@ -26,6 +26,7 @@ from domain.cards.changes import Action, Call, Change, copies_alike, marked
 from domain.cards.products import BadProduct
 
 _log = structlog.get_logger(__name__)
+Before = tuple[datetime, dict[int, int | None]]
 _FIELDS: Final = ("price_cents", "description", "user_data_field", "graded", "properties")
 
 
@@ -35,10 +36,11 @@ class ChangeSender:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def send(self, client: CardTraderClient, call: Call) -> None:
+    async def send(self, client: CardTraderClient, user_id: UUID, call: Call) -> None:
         """Raises what the client raises where nothing was done, so that it is worth a retry."""
         if call.bulk is not None:
-            await self._send_call(client, call.changes, call.bulk)
+            before = await self._copies_before(client, user_id, call)
+            await self._send_call(client, call.changes, call.bulk, before)
             return
         for change in call.changes:
             await self._send_one(client, change)
@@ -89,7 +91,8 @@ class ChangeSender:
         if isinstance(products[0], BadProduct):
             raise Refused
         async with self._database.begin() as connection:
-            await ledger.note_before(connection, change.id, products[0].quantity, began)
+            if not await ledger.note_before(connection, change, products[0].quantity, began):
+                raise _Skipped
         left = await client.products.increment(_product_id(change), change.difference)
         if isinstance(left, Gone) and left.already:
             raise NotFound
@@ -100,11 +103,22 @@ class ChangeSender:
         await self._claim(change, before=copies_alike(change, present), began=began)
         return (await client.products.create(listing(change))).id
 
-    async def _send_call(self, client: CardTraderClient, changes: Sequence[Change], action: Action) -> None:
-        began = await self._now()
-        before = await _copies_before(client, changes) if action == "create" else dict.fromkeys(_ids(changes))
+    async def _copies_before(self, client: CardTraderClient, user_id: UUID, call: Call) -> Before:
+        """For each new listing, the copies on sale of what CardTrader may take for the same; and since when."""
+        began, present = await self._now(), dict.fromkeys(_ids(call.changes))
+        if call.bulk == "create":
+            blueprints = sorted({change.blueprint_id for change in call.changes})
+            async for group in shown(self._database, client, user_id, blueprints):
+                products, listed = group.products(), set(group.blueprints)
+                concerned = [change for change in call.changes if change.blueprint_id in listed]
+                present |= {change.id: copies_alike(change, products) for change in concerned}
+        return began, present
+
+    async def _send_call(
+        self, client: CardTraderClient, changes: Sequence[Change], action: Action, before: Before
+    ) -> None:
         async with self._database.begin() as connection:
-            claimed = await ledger.claim(connection, before, began=began)
+            claimed = await ledger.claim(connection, before[1], began=before[0])
         sent = [change for change in changes if change.id in claimed]
         if not sent:
             return
@@ -141,7 +155,7 @@ class ChangeSender:
 
 
 class _Skipped(Exception):
-    """The change was cancelled before it could be sent."""
+    """The change was cancelled, or another attempt took it over, before it could be sent."""
 
 
 def asked(change: Change) -> ProductChanges:
@@ -173,18 +187,6 @@ def _product_id(change: Change) -> int:
 
 def _ids(changes: Sequence[Change]) -> list[int]:
     return [change.id for change in changes]
-
-
-async def _copies_before(client: CardTraderClient, changes: Sequence[Change]) -> dict[int, int | None]:
-    """For each new listing, the copies on sale of what CardTrader may take for the same."""
-    blueprints = sorted({change.blueprint_id for change in changes})
-    present: dict[int, int | None] = {}
-    async for group in shown(client, blueprints):
-        products = group.products()
-        present |= {
-            change.id: copies_alike(change, products) for change in changes if change.blueprint_id in group.blueprints
-        }
-    return present
 
 
 def _bulk_create(client: CardTraderClient, changes: Sequence[Change]) -> Awaitable[UUID]:

@@ -53,7 +53,7 @@ class ChangeSettler:
         blueprints = sorted({one.change.blueprint_id for one in sent})
         async with self._database.begin() as connection:
             before = await change_queue.sold_since(connection, user_id, sent)
-        async for group in shown(client, blueprints):
+        async for group in shown(self._database, client, user_id, blueprints):
             products = _by_blueprint(group.products())
             concerned = [one for one in sent if one.change.blueprint_id in group.blueprints]
             async with self._database.begin() as connection:

@@ -11,16 +11,20 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 
 from clients.cardtrader import CardTraderClient
+from db.cards import stock
+from db.session import Database
 from domain.cards.chunks import KEY, Blueprints, Keys
 from domain.cards.export_json import ArraySplitter, ExportRejected
 from domain.cards.products import BadProduct, Product, keys_of, read_keys, read_products
 
 MOST_REQUESTS: Final = 60
-"""More blueprints than these are cheaper in one export than in a request each."""
+"""Never more cheaply done by one export, however small the stock."""
+_PRODUCTS_PER_REQUEST: Final = 1_000
 _IN_GROUP: Final = 300
 _READ_BYTES: Final = 2**20
 
@@ -64,9 +68,19 @@ async def by_export(client: CardTraderClient, blueprints: Sequence[int]) -> Asyn
         yield Shown(group, keys[positions], b"[" + b",".join(raws[position] for position in positions) + b"]")
 
 
-async def shown(client: CardTraderClient, blueprints: Sequence[int]) -> AsyncIterator[Shown]:
+async def is_cheaper_by_export(database: Database, user_id: UUID, blueprints: int) -> bool:
+    """Whether so many requests, twenty a second, take longer than an export of the whole stock."""
+    if blueprints <= MOST_REQUESTS:
+        return False
+    async with database.begin() as connection:
+        return not await stock.has_more_than(connection, user_id, blueprints * _PRODUCTS_PER_REQUEST)
+
+
+async def shown(
+    database: Database, client: CardTraderClient, user_id: UUID, blueprints: Sequence[int]
+) -> AsyncIterator[Shown]:
     """What is on sale of these blueprints, in the cheaper way."""
-    if len(blueprints) > MOST_REQUESTS:
+    if await is_cheaper_by_export(database, user_id, len(blueprints)):
         async for group in by_export(client, blueprints):
             yield group
         return

@@ -26,6 +26,7 @@ _LOCK_SELLER: Final = text("""
 _STANDING: Final = text("""
     SELECT batch_id, count(*) AS changes,
            count(*) FILTER (WHERE state = 'waiting') AS waiting,
+           count(*) FILTER (WHERE state = 'waiting' AND action = 'update' AND delta <> 0) AS differences,
            count(*) FILTER (WHERE state = 'sending' AND job_uuid IS NOT NULL) AS in_job,
            count(*) FILTER (WHERE state = 'sending' AND job_uuid IS NULL) AS unknown,
            count(*) FILTER (WHERE state = 'sending' AND job_uuid IS NULL AND action = 'create') AS unknown_listings,
@@ -100,6 +101,7 @@ class Standing:
     batch_id: UUID
     changes: int
     waiting: int
+    differences: int
     in_job: int
     unknown: int
     unknown_listings: int

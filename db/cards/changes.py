@@ -32,7 +32,8 @@ _CLAIM: Final = text("""
     RETURNING change.id
 """)
 _NOTE_BEFORE: Final = text("""
-    UPDATE item_changes SET quantity_before = :before, sent_at = :began WHERE id = :id AND state = 'sending'
+    UPDATE item_changes SET quantity_before = :before, sent_at = :began
+    WHERE id = :id AND state = 'sending' AND attempts = :attempts AND quantity_before IS NULL
 """)
 _NOTE_JOB: Final = text("""
     UPDATE item_changes AS change SET job_uuid = :job, job_index = sent.position - 1
@@ -106,9 +107,14 @@ async def claim(
     return set((await connection.execute(_CLAIM, values)).scalars())
 
 
-async def note_before(connection: AsyncConnection, change_id: int, before: int, began: datetime) -> None:
-    """Say that a difference is about to be sent to a product that had so many copies at `began`."""
-    await connection.execute(_NOTE_BEFORE, {"id": change_id, "before": before, "began": began})
+async def note_before(connection: AsyncConnection, change: Change, before: int, began: datetime) -> bool:
+    """Say that a difference is about to be sent to a product that had so many copies at `began`.
+
+    False when this attempt, `change.attempts` + 1, is not the last one: a worker that hung must not send it beside
+    the one that took over.
+    """
+    values = {"id": change.id, "attempts": change.attempts + 1, "before": before, "began": began}
+    return (await connection.execute(_NOTE_BEFORE, values)).rowcount == 1
 
 
 async def note_job(connection: AsyncConnection, ids: Sequence[int], job: UUID) -> None:

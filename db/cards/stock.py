@@ -187,6 +187,7 @@ _RETIRE = text("""
 _BLUEPRINT_OF = text("""
     SELECT blueprint_id FROM user_inventory_items WHERE user_id = :user_id AND external_stock_id = :product_id LIMIT 1
 """)
+_ONE_MORE = text("SELECT 1 FROM user_inventory_items WHERE user_id = :user_id OFFSET :rows LIMIT 1")
 _REMOVE = text("DELETE FROM user_inventory_items WHERE id = ANY(cast(:ids AS bigint[]))")
 
 
@@ -205,3 +206,9 @@ async def blueprint_of(connection: AsyncConnection, user_id: UUID, product_id: s
     found = await connection.execute(_BLUEPRINT_OF, {"user_id": user_id, "product_id": product_id})
     blueprint_id: int | None = found.scalar()
     return blueprint_id
+
+
+async def has_more_than(connection: AsyncConnection, user_id: UUID, rows: int) -> bool:
+    """Whether the seller's stock is larger; a large one is only counted as far as it matters."""
+    found = await connection.execute(_ONE_MORE, {"user_id": user_id, "rows": rows})
+    return found.scalar() is not None

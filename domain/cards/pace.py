@@ -10,6 +10,7 @@ from typing import Final, Literal
 Work = Literal["none", "send", "follow", "settle", "verify"]
 
 _LONGEST_WAIT: Final = 300.0
+_SHOWN_TOGETHER: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,16 @@ class Patience:
     listings: float = 30.0
 
 
-def next_work(*, waiting: int, in_job: int, unknown: int, done: int) -> Work:
-    """By the states of a batch's open changes; one job at a time, and nothing is sent while an outcome is unknown."""
+def next_work(*, waiting: int, slow: int, in_job: int, unknown: int, done: int) -> Work:
+    """By the states of a batch's open changes; one job at a time, and nothing is sent while an outcome is unknown.
+
+    `slow` of the waiting ones are sent one by one: while only these are left, what is done is verified now and then.
+    """
     if in_job:
         return "follow"
     if unknown:
         return "settle"
-    if waiting:
+    if waiting and not (waiting == slow and done >= _SHOWN_TOGETHER):
         return "send"
     return "verify" if done else "none"
 

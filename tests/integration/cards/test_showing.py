@@ -51,10 +51,18 @@ def good(group: Shown, ids: list[int] | None = None) -> list[Product]:
     return [one for one in group.products(ids) if isinstance(one, Product)]
 
 
+async def test_a_large_stock_is_not_exported_for_a_few_blueprints(desk: Desk) -> None:
+    async with desk.database.begin() as connection:
+        rows = len(await desk.rows())
+        assert await stock.has_more_than(connection, desk.user_id, rows - 1)
+        assert not await stock.has_more_than(connection, desk.user_id, rows)
+
+
 async def test_many_blueprints_cost_one_request(desk: Desk, client: CardTraderClient) -> None:
     async def cost(blueprints: int) -> int:
         desk.wire.asked.clear()
-        _: list[Shown] = [group async for group in shown(client, range(1, blueprints + 1))]
+        wanted = range(1, blueprints + 1)
+        _: list[Shown] = [group async for group in shown(desk.database, client, desk.user_id, wanted)]
         return len(desk.wire.asked)
 
     assert (await cost(MOST_REQUESTS), await cost(MOST_REQUESTS + 1)) == (MOST_REQUESTS, 1)

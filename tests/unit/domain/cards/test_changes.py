@@ -189,16 +189,19 @@ def test_a_listing_is_never_sent_again_once_it_was_made(had: list[int], copies: 
 @pytest.mark.parametrize(
     ("counts", "work"),
     [
-        ((0, 0, 0, 0), "none"),
-        ((1, 0, 0, 1), "send"),
-        ((1, 1, 1, 1), "follow"),
-        ((1, 0, 1, 1), "settle"),
-        ((0, 0, 0, 1), "verify"),
+        ((0, 0, 0, 0, 0), "none"),
+        ((1, 0, 0, 0, 1), "send"),
+        ((1, 0, 1, 1, 1), "follow"),
+        ((1, 0, 0, 1, 1), "settle"),
+        ((0, 0, 0, 0, 1), "verify"),
+        ((300, 300, 0, 0, 199), "send"),
+        ((300, 300, 0, 0, 200), "verify"),
+        ((300, 299, 0, 0, 9_000), "send"),
     ],
 )
 def test_one_thing_after_another(counts: tuple[int, int, int, int], work: str) -> None:
-    waiting, in_job, unknown, done = counts
-    assert next_work(waiting=waiting, in_job=in_job, unknown=unknown, done=done) == work
+    waiting, slow, in_job, unknown, done = counts
+    assert next_work(waiting=waiting, slow=slow, in_job=in_job, unknown=unknown, done=done) == work
 
 
 @given(attempts=st.integers(0, 40), since=st.floats(0, 10_000), listings=st.booleans())
