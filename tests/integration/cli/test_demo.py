@@ -54,7 +54,7 @@ def survivors(data_dir: Path) -> list[psutil.Process]:
 
 
 def test_it_ends_by_itself_with_its_figures_and_leaves_nothing(tmp_path: Path) -> None:
-    with start(tmp_path, "--products", "3000", "--exit") as demo:
+    with start(tmp_path, "--products", "3000", "--traffic", "3", "--exit") as demo:
         output, _ = demo.communicate(timeout=SECONDS)
     assert demo.returncode == 0, output
     figures = json.loads(output.splitlines()[-1])
