@@ -6,7 +6,7 @@ import pytest
 from msgspec import UNSET
 from pydantic import ValidationError
 
-from api.cards.change_models import EditRequest
+from api.cards.change_models import MOST_LISTINGS, EditRequest, NewItems
 from domain.cards.edits import Wish
 
 MAX_INT = 2**31 - 1
@@ -60,3 +60,11 @@ def test_an_absent_field_keeps_null_and_blank_clear() -> None:
     cleared = EditRequest.model_validate({"description": None, "user_data_field": " ", "graded": None}).wish()
     assert (cleared.description, cleared.user_data_field, cleared.graded) == (None, None, False)
     assert (cleared.quantity, cleared.properties) == (UNSET, UNSET)
+
+
+@pytest.mark.parametrize("count", [0, MOST_LISTINGS + 1])
+def test_a_call_holds_one_to_five_thousand_listings(count: int) -> None:
+    items = [{"blueprint_id": 7, "price_cents": 250, "quantity": 2}] * count
+    with pytest.raises(ValidationError) as refused:
+        NewItems.model_validate({"items": items})
+    assert refused.value.errors()[0]["loc"] == ("items",)
