@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from temporalio.client import Client
 
 from tests.helpers.shop import Answer, Shop, conserved
 from tests.helpers.waiting import eventually
 from tests.integration.cards.conftest import OpenShop
 from tests.integration.cards.test_bulk_sync import EXACT
+from workflows.cards.contracts import RECONCILE_SWEEP_WORKFLOW, SweepPlan, SweepState
+from workflows.task_queues import HIGH_PRIORITY
 
 
 @pytest.fixture
@@ -107,6 +111,8 @@ async def test_many_changes_are_counted_exactly(shop: Shop) -> None:
     summary = seen["summary"]
     assert (summary["corrected"], summary["missing"]) == (changed["changed"], changed["gone"])
     assert summary["equal"] == 500 - changed["changed"] - changed["gone"]
+    compared = sum(summary[name] for name in ("equal", "corrected", "extra", "contested"))
+    assert compared == (await shop.progress())["total_products"]
     assert await shop.drift() == EXACT
     page = await report(shop, limit=10)
     rest = await report(shop, limit=1000, cursor=page["next_cursor"])
@@ -191,6 +197,30 @@ async def test_a_dry_run_reports_the_same_and_changes_nothing(shop: Shop) -> Non
     assert told(wet) == told(dry)
     assert wet["summary"]["missed_orders"] == dry["summary"]["missed_orders"] == 1
     await shop.settled(1)
+    assert await shop.drift() == EXACT
+
+
+async def test_a_sweep_reconciles_an_active_account(shop: Shop, temporal_client: Client) -> None:
+    ((product, _, had), *_) = await products(shop, most=1)
+    await edit(shop, product, quantity=had + 1)
+    # From just before this account on, and nobody after it: the next page is an hour away.
+    before = UUID(int=shop.user_id.int - 1)
+    start = SweepState(plan=SweepPlan(page=1, pause_seconds=3600), sweep_id=uuid4(), after=before)
+    sweep = await temporal_client.start_workflow(
+        RECONCILE_SWEEP_WORKFLOW, start, id=f"sweep-{uuid4()}", task_queue=HIGH_PRIORITY
+    )
+
+    async def reported() -> Answer:
+        answer = await shop.api.get(f"/drift/{shop.user_id}")
+        assert answer.status_code == 200, answer.text
+        found: Answer = answer.json()
+        return found
+
+    seen = await eventually(reported, 60)
+    await sweep.terminate()
+    assert told(seen) == {("corrected", product, "quantity", "edited_on_cardtrader")}
+    status = (await shop.api.get(f"/status/{shop.user_id}")).json()
+    assert (status["sync_status"], status["last_error"]) == ("active", None)
     assert await shop.drift() == EXACT
 
 
