@@ -18,11 +18,21 @@ from api.services import Services
 from db.cards import operations
 from db.cards.operations import Operation
 from db.keyset import Position
-from domain.cards.progress import State
+from domain.cards.progress import Projection, State
 
 router = APIRouter(prefix=PREFIX, tags=["audit"])
 
+Action = Literal["create", "update", "delete"]
 OperationType = Literal["bulk_sync", "periodic_sync", "update", "delete", "purchase", "webhook"]
+
+
+class RecordedChanges(BaseModel):
+    """What became of the changes of an operation that has ended."""
+
+    changes: int = Field(description="how many there were")
+    verified: int = Field(description="read back from CardTrader as asked for")
+    failed: int = Field(description="not made; `/task/{task_id}` says why")
+    cancelled: int = Field(description="given up before they were sent")
 
 
 class OperationEntry(BaseModel):
@@ -31,7 +41,10 @@ class OperationEntry(BaseModel):
     operation_id: str = Field(description="public id, the same as task_id")
     type: OperationType = Field(description="what it was")
     state: State = Field(description="how it stands, as recorded")
-    counts: SyncCounts = Field(description="its counters, as recorded at its end")
+    counts: SyncCounts = Field(description="counters of a sync, as recorded at its end")
+    action: Action | None = Field(description="what a change of the seller's own does; new listings are of type update")
+    item_id: int | None = Field(description="our id of the row that is changed or sold")
+    changes: RecordedChanges | None = Field(description="of the seller's own changes, once all of them have ended")
     error: Failure | None = Field(description="why it ended without success")
     created_at: datetime = Field(description="when it was accepted")
     completed_at: datetime | None = Field(description="when it ended")
@@ -74,7 +87,18 @@ def _entry(services: Services, operation: Operation) -> OperationEntry:
         type=operation.operation_type,
         state=operation.state,
         counts=state.counts(services, operation),
+        action=operation.story.action,
+        item_id=operation.story.item_id,
+        changes=_changes(operation.story),
         error=state.failure(operation),
         created_at=operation.created_at,
         completed_at=operation.completed_at,
+    )
+
+
+def _changes(story: Projection) -> RecordedChanges | None:
+    if not story.changes:
+        return None
+    return RecordedChanges(
+        changes=story.changes, verified=story.verified, failed=story.failed, cancelled=story.cancelled
     )

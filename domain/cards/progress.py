@@ -42,7 +42,11 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Projection(Counts, frozen=True):
-    """The recorded story of one sync. Counters are final once `phase` is done."""
+    """The recorded story of one operation. Counters are final once `phase` is done.
+
+    Of an edit, a deletion or new listings: `action`, the item if there is one, and at the end how many `changes` there
+    were, and of these how many were `verified`, `failed` and `cancelled`.
+    """
 
     mode: str = "bulk_sync"
     force: bool = False
@@ -57,6 +61,11 @@ class Projection(Counts, frozen=True):
     removed: int = 0
     held: int = 0
     drift: DriftSummary | None = None
+    action: str | None = None
+    item_id: int | None = None
+    changes: int = 0
+    verified: int = 0
+    cancelled: int = 0
     error: Failure | None = None
 
     def with_counts(self, live: Counts) -> Self:

@@ -265,11 +265,10 @@ async def test_a_task_tells_why_a_change_was_not_made(seller: Seller) -> None:
         }
     ]
     assert (await task(seller, deleted))["status"] == "PENDING"
-    listed_operations = (await seller.get("/operations/{user}", type=["update", "delete"])).json()["operations"]
-    assert [(entry["type"], entry["state"]) for entry in listed_operations] == [
-        ("delete", "pending"),
-        ("update", "cancelled"),
-    ]
+    last, first = (await seller.get("/operations/{user}", type=["update", "delete"])).json()["operations"]
+    assert (last["action"], last["state"], last["item_id"], last["changes"]) == ("delete", "pending", item_id, None)
+    assert (first["action"], first["state"], first["item_id"]) == ("update", "cancelled", item_id)
+    assert first["changes"] == {"changes": 1, "verified": 0, "failed": 0, "cancelled": 1}
 
 
 async def test_the_webhook_of_a_sale_before_an_edit_stays_sold(seller: Seller) -> None:
