@@ -9,14 +9,16 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bucket, bulk, edits, table, webhooks
+from bench import bucket, bulk, edits, purchases, table, webhooks
 from bench.campaign import Say
 from bench.errors import BenchError
 from bench.rows import LATEST, Row, record
 from devstack.errors import DevStackError
 
 DATA_DIR: Final = Path(".devstack/bench")
-Only = Annotated[str, typer.Option(help="a group (bulk, bucket, webhook, edits) or one of its rows; all when empty")]
+Only = Annotated[
+    str, typer.Option(help="a group (bulk, bucket, webhook, edits, purchase) or one of its rows; all when empty")
+]
 Size = Annotated[int | None, typer.Option(min=10_000, help="products of the bulk group, 1,000,000 unless given")]
 Seconds = Annotated[int, typer.Option(min=5, help="load of the webhook group; below 60 for a quick look")]
 Full = Annotated[bool, typer.Option(help="also 5 N products for bulk_memory and bulk_scale: minutes, 6 GB of disk")]
@@ -37,6 +39,7 @@ def main(
         "bucket": lambda say: bucket.run(data_dir, say),
         "webhook": lambda say: webhooks.run(data_dir, say, seconds),
         "edits": lambda say: edits.run(data_dir, say),
+        "purchase": lambda say: purchases.run(data_dir, say),
     }
     chosen = [group for group in groups if wanted(group, only)]
     if not chosen:
