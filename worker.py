@@ -106,6 +106,7 @@ def build_worker(client: Client, queue: TaskQueue, activities: Activities, setti
         workflows=WORKFLOWS if queue == task_queues.HIGH_PRIORITY else (),
         activities=activities,
         max_concurrent_activities=slots[queue],
+        max_concurrent_local_activities=slots[queue],
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
         max_heartbeat_throttle_interval=timedelta(seconds=5),
     )

@@ -34,8 +34,11 @@ class Beat:
 
 @asynccontextmanager
 async def beating(every: float = BEAT_SECONDS) -> AsyncIterator[Beat]:
-    """Heartbeat in the background while the block runs; the caller keeps `Beat` up to date."""
+    """Heartbeat in the background while the block runs; the caller keeps `Beat` up to date. Local ones have none."""
     beat = Beat()
+    if activity.info().is_local:
+        yield beat
+        return
 
     async def loop() -> None:
         while True:

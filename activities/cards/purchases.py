@@ -7,6 +7,7 @@ What a lost answer meant is told by reading again; where that does not tell, not
 
     Postponed
     ├── AwaitingTurn    another purchase of the product is not decided yet
+    ├── WritesStopped   the operator has stopped every change at CardTrader
     └── Unsettled       it is too early to tell what a lost answer meant
 """
 
@@ -52,6 +53,10 @@ class AwaitingTurn(Postponed):
     """Another purchase of the same product is not decided yet."""
 
 
+class WritesStopped(Postponed):
+    """Changes at CardTrader are switched off at the moment."""
+
+
 class Unsettled(Postponed):
     """It is too early to tell what a lost answer of CardTrader meant."""
 
@@ -75,11 +80,13 @@ class Purchases:
         vault: Vault,
         cardtrader: CardTrader,
         *,
+        writes_enabled: bool = True,
         patience: Patience | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._database, self._vault, self._cardtrader = database, vault, cardtrader
         self._patience, self._sleep = patience or Patience(), sleep
+        self._writes_enabled = writes_enabled
 
     @activity.defn
     async def take_copies(self, ref: PurchaseRef) -> PurchaseOutcome:
@@ -123,6 +130,8 @@ class Purchases:
                 return await self._refuse(purchase, "PURCHASE_EXPIRED")
             if purchase.state == "reserved":
                 raise AwaitingTurn(retry_after=0.5)
+            if not self._writes_enabled:
+                raise WritesStopped(retry_after=5)
             return await self._take(purchase)
         except (AccountNotLinked, TokenRejected, AccessDenied):
             return await self._refuse(purchase, _unless_sent(purchase, "ACCOUNT_UNUSABLE"))
@@ -190,7 +199,8 @@ class Purchases:
                 await purchases.confirm(connection, purchase, left)
         except BaseException:
             # CardTrader has given the copies: the next attempt has to know it, not to find it out.
-            activity.heartbeat(_TAKEN, left)
+            if not activity.info().is_local:
+                activity.heartbeat(_TAKEN, left)
             raise
         return PurchaseOutcome(purchased=True)
 

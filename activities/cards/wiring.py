@@ -54,6 +54,7 @@ def cards_activities(
     blueprints = BlueprintReconciliation(database, catalog, reader)
     orders, sweep = MissedOrders(database, vault, reader), ReconcileSweep(database, resources.temporal)
     changes = AccountChanges(database, reader, writes_enabled=writes_enabled)
+    purchases = Purchases(database, vault, cardtrader, writes_enabled=writes_enabled)
     return {
         task_queues.HIGH_PRIORITY: [
             events.take_events,
@@ -67,7 +68,7 @@ def cards_activities(
             changes.settle_changes,
             changes.verify_changes,
             changes.reread_uncertain,
-            Purchases(database, vault, cardtrader).take_copies,
+            purchases.take_copies,
         ],
         task_queues.BULK_SYNC: [staging.stage_export, chunks.apply_chunk, reread.reread_contested],
         task_queues.DEFAULT: [

@@ -136,12 +136,15 @@ class Checkout:
     shelf: Shelf
     database: Database
     patience: Patience = AT_ONCE
+    writes_enabled: bool = True
     attempts: int = 0
 
     def __post_init__(self) -> None:
         vault: Any = OpenVault()
         shelf: Any = self.shelf
-        self._purchases = Purchases(self.database, vault, shelf, patience=self.patience)
+        self._purchases = Purchases(
+            self.database, vault, shelf, writes_enabled=self.writes_enabled, patience=self.patience
+        )
 
     async def reserve(self, item_id: int, quantity: int = 1, key: str = "") -> Purchase:
         """Raises `ReservationError`."""

@@ -97,7 +97,7 @@ async def test_one_that_was_ended_from_outside_can_be_taken_up_again(temporal_cl
 
 
 async def test_a_purchase_that_is_gone_with_its_account_ends(temporal_client: Client) -> None:
-    async with serving(temporal_client, FakeTill(error("OperationClosed"))):
+    async with serving(temporal_client, FakeTill(*[error("OperationClosed")] * 2)):
         handle = await start(temporal_client, str(uuid4()))
         with pytest.raises(WorkflowFailureError):
             await asyncio.wait_for(handle.result(), 20)

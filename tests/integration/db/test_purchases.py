@@ -409,6 +409,16 @@ async def test_an_account_suspended_after_the_reservation_is_not_asked(stock: St
     assert checkout.shelf.reads == 0
 
 
+async def test_a_stopped_shop_keeps_its_purchases_until_it_may_go_on(stock: Stock) -> None:
+    checkout, item = await stocked(stock, 5)
+    purchase = await checkout.reserve(item)
+    stopped = Checkout(stock, checkout.shelf, stock.database, writes_enabled=False)
+    with pytest.raises(ApplicationError, match="switched off"):
+        await stopped.attempt(purchase.operation_id)
+    assert (checkout.shelf.reads, (await row(stock))["reserved_quantity"]) == (0, 1)
+    assert (await checkout.decide(purchase.operation_id)).purchased
+
+
 async def test_a_purchase_that_waited_too_long_expires(stock: Stock) -> None:
     checkout, item = await stocked(stock, 5)
     purchase = await checkout.reserve(item)
