@@ -33,6 +33,7 @@ from db.cards.reservations import (
 )
 from db.session import Database
 from tests.helpers.buying import Checkout, Crashes, FragileDatabase, Shelf
+from tests.helpers.slow_proxy import delaying
 from tests.helpers.stock import Stock, product
 
 ONE = 7
@@ -442,6 +443,21 @@ async def test_a_step_from_another_state_is_refused(stock: Stock) -> None:
                 await step(connection)
     now = await row(stock)
     assert (now["quantity"], now["reserved_quantity"]) == (4, 0)
+
+
+async def test_a_slow_connection_to_the_database_sells_no_copy_twice(stock: Stock) -> None:
+    """A proxy that delays every packet stretches each gap between looking and doing."""
+    checkout, item = await stocked(stock, 6, on_cardtrader=4)
+    async with delaying(stock.database.engine.url, seconds=0.01) as url:
+        slow = Database.connect(url, pool_size=12)
+        far = Checkout(replace(stock, database=slow), checkout.shelf, slow)
+        reserved = await asyncio.gather(*(far.reserve(item, 2) for _ in range(5)), return_exceptions=True)
+        held = [one for one in reserved if isinstance(one, Purchase)]
+        outcomes = await asyncio.gather(*(far.decide(one.operation_id) for one in held))
+        await slow.close()
+    assert len(held) == 3
+    assert Counter(outcome.purchased for outcome in outcomes) == {True: 2, False: 1}
+    assert (checkout.shelf.copies, (await row(stock))["reserved_quantity"]) == ({ONE: 0}, 0)
 
 
 # --- beside syncs
