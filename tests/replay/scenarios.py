@@ -25,6 +25,7 @@ from tests.replay.account_scenarios import (
     account_failing,
     account_suspended,
 )
+from tests.replay.purchase_scenarios import purchase_at_once, purchase_retried
 from workflows.cards.contracts import BulkSyncInput
 
 DIRECTORY = Path(__file__).parent / "histories"
@@ -184,5 +185,7 @@ SCENARIOS: dict[str, Scenario] = {
         account_continued,
         account_failing,
         account_suspended,
+        purchase_at_once,
+        purchase_retried,
     )
 }

@@ -29,6 +29,11 @@ FIELDS = {
     if isinstance(model, type) and issubclass(model, Message)
     for name in model.model_fields
 }
+# What Temporal itself writes of an activity that ran within a workflow task.
+OF_A_MARKER = {
+    *("seq", "attempt", "activity_id", "activity_type", "backoff"),
+    *("complete_time", "original_schedule_time", "activation_index"),
+}
 OF_A_MACHINE = re.compile(r"site-packages|File \\|\.py\b|\.venv|/(?:work|home|root|usr|tmp|var|opt)/|\d+@")
 
 
@@ -87,5 +92,7 @@ def test_a_history_is_small_and_holds_ids_and_counts_only(path: Path) -> None:
     found = [json.loads(payload) for payload in payloads(history)]
     assert any(isinstance(message, dict) for message in found)
     for message in found:
-        assert message is None or isinstance(message, str | int) or set(message) <= FIELDS, message
+        assert (
+            message is None or isinstance(message, str | int) or set(message) <= FIELDS or set(message) == OF_A_MARKER
+        ), message
         assert not isinstance(message, str) or not OF_A_MACHINE.search(message)
