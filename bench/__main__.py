@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bucket, bulk, edits, purchases, table, webhooks
+from bench import bridge_stages, bucket, bulk, edits, purchases, table, webhooks
 from bench.campaign import Say
 from bench.errors import BenchError
 from bench.rows import LATEST, Row, record
@@ -17,9 +17,10 @@ from devstack.errors import DevStackError
 
 DATA_DIR: Final = Path(".devstack/bench")
 Only = Annotated[
-    str, typer.Option(help="a group (bulk, bucket, webhook, edits, purchase) or one of its rows; all when empty")
+    str,
+    typer.Option(help="a group (bulk, bucket, webhook, edits, purchase, bridge) or one of its rows; all when empty"),
 ]
-Size = Annotated[int | None, typer.Option(min=10_000, help="products of the bulk group, 1,000,000 unless given")]
+Size = Annotated[int | None, typer.Option(min=10_000, help="products of bulk, rows of bridge; 1,000,000 unless given")]
 Seconds = Annotated[int, typer.Option(min=5, help="load of the webhook group; below 60 for a quick look")]
 Full = Annotated[bool, typer.Option(help="also 5 N products for bulk_memory and bulk_scale: minutes, 6 GB of disk")]
 
@@ -40,6 +41,7 @@ def main(
         "webhook": lambda say: webhooks.run(data_dir, say, seconds),
         "edits": lambda say: edits.run(data_dir, say),
         "purchase": lambda say: purchases.run(data_dir, say),
+        "bridge": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
     }
     chosen = [group for group in groups if wanted(group, only)]
     if not chosen:
