@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,14 @@ from api.services import Services
 LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 
 
-async def test_two_in_a_circle_both_get_through(services: Services) -> None:
+@pytest.fixture
+async def closed(services: Services) -> AsyncIterator[Services]:
+    """No application runs here, so the test closes what it opens."""
+    yield services
+    await services.database.close()
+
+
+async def test_two_in_a_circle_both_get_through(closed: Services) -> None:
     both_hold_one = asyncio.Barrier(2)
     runs: list[int] = []
 
@@ -28,13 +36,13 @@ async def test_two_in_a_circle_both_get_through(services: Services) -> None:
             await connection.execute(LOCK, {"number": second})
             return first
 
-        return await in_transaction(services, work)
+        return await in_transaction(closed, work)
 
     assert await asyncio.gather(take(1, 2), take(2, 1)) == [1, 2]
     assert len(runs) == 3
 
 
-async def test_other_faults_are_not_repeated(services: Services) -> None:
+async def test_other_faults_are_not_repeated(closed: Services) -> None:
     runs: list[int] = []
 
     async def work(connection: AsyncConnection) -> None:
@@ -42,5 +50,5 @@ async def test_other_faults_are_not_repeated(services: Services) -> None:
         await connection.execute(text("SELECT 1 / 0"))
 
     with pytest.raises(DBAPIError):
-        await in_transaction(services, work)
+        await in_transaction(closed, work)
     assert len(runs) == 1
