@@ -1,8 +1,8 @@
 """`bridge_stages`: the bridge's stages 2 to 6 on pages of 10,000 rows in one process, one row in a hundred changed.
 
 Protocol: a page of generated ERP rows (12 fields, JSON numbers as Decimal) passes once, which gives its stored state;
-then it passes again with the changes, and that is timed. The clock stands still while rows are made and turned into columns:
-that belongs to the fetch, and the note says what it took. No floor: the target is absolute.
+then it passes again with the changes, and that is timed. The clock stands still while rows are made and turned into
+columns: that belongs to the fetch, and the note says what it took. No floor: the target is absolute.
 """
 
 from __future__ import annotations

@@ -32,6 +32,11 @@ def json_rows(table: Table) -> pl.Series:
     return pl.DataFrame([rows, *members]).with_columns((pl.lit("{") + inside + pl.lit("}")).alias("json"))["json"]
 
 
+def payloads(table: Table, rows: Identified, entity: Entity, which: pl.Series) -> pl.Series:
+    """The marked rows as ScheduleHub is told of them, in their order."""
+    return json_rows(delivered(table, rows, entity).take(which))
+
+
 def delivered(table: Table, rows: Identified, entity: Entity) -> Table:
     """Mapped rows with the fields that ScheduleHub keeps of their identity."""
     added = {

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import msgspec
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from domain.pipeline.columns import Table, from_rows
 from domain.pipeline.config import Entity, Parent, Rowversion, Source
 from domain.pipeline.identity import identify
 from domain.pipeline.normalize import normalize
-from domain.pipeline.payload import delivered, json_rows
+from domain.pipeline.payload import delivered, json_rows, payloads
 
 ERP = Source(name="erp")
 
@@ -55,6 +56,8 @@ def test_a_delivered_row_says_who_it_is() -> None:
     table = from_rows([{"number": 7, "site": "S1", "v": "12"}, {"number": 8, "site": None, "owner": 1}])
     rows = identify(table, entity, ERP)
     one, other = (msgspec.json.decode(text) for text in json_rows(delivered(table, rows, entity)))
+    [only] = payloads(table, rows, entity, pl.Series([False, True]))
+    assert msgspec.json.decode(only) == other
     assert one["erp_key_hash"] == rows.key[0].hex()
     assert one["erp_data_hash"] == rows.data[0].hex()
     assert one["erp_rowversion"] == "12"
