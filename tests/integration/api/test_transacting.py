@@ -38,7 +38,7 @@ async def test_two_in_a_circle_both_get_through(closed: Services) -> None:
 
         return await in_transaction(closed, work)
 
-    assert await asyncio.gather(take(1, 2), take(2, 1)) == [1, 2]
+    assert list(await asyncio.gather(take(1, 2), take(2, 1))) == [1, 2]
     assert len(runs) == 3
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.cards.edits import CopiesReserved, Listing, ReadOnlyProperty, Wish, plan_edit
 
-SHOWN = {"condition": "Near Mint", "mtg_language": "it", "mtg_foil": False, "signed": False, "cmc": "5"}
+SHOWN: dict[str, Any] = {"condition": "Near Mint", "mtg_language": "it", "mtg_foil": False, "signed": False, "cmc": "5"}
 LISTING = Listing(
     quantity=5,
     raise_pending=0,
