@@ -6,9 +6,6 @@ before and after every request that changes something, and may be repeated or be
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from typing import Final
@@ -30,26 +27,14 @@ from db.cards.change_batches import Standing
 from db.cards.change_queue import Sent
 from db.session import Database
 from domain.cards.changes import FEW, MOST_IN_CALL, next_call
-from domain.cards.pace import Patience, next_work, wait_seconds
+from domain.cards.pace import Patience, Work, next_work, wait_seconds
 from workflows.cards.contracts import AccountRef, ChangeBatch, ChangeStep, Progressed, Reread
 
 _NAMESPACE: Final = UUID("0b0f5f1c-6f1e-4d8e-8f0a-6b1f1f0a7c55")
 _MOST_CHANGES: Final = 10_000
 _MOST_BLUEPRINTS: Final = 200
 _TOMBSTONE_AGE: Final = timedelta(minutes=30)
-
-
-@dataclass(frozen=True)
-class Following:
-    """How a job is followed: seconds before the first look and between looks, and for how long in one go.
-
-    CardTrader allows a look a second; between two goes the workflow turns to what came in meanwhile.
-    """
-
-    first: float = 0.8
-    every: float = 1.0
-    longest: float = 8.0
-    given_up: timedelta = timedelta(hours=1)
+_JOB_GIVEN_UP: Final = timedelta(hours=1)
 
 
 class AccountChanges:
@@ -62,13 +47,11 @@ class AccountChanges:
         *,
         writes_enabled: bool,
         patience: Patience | None = None,
-        following: Following | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._database, self._reader = database, reader
         self._sender, self._settler = ChangeSender(database), ChangeSettler(database)
         self._writes_enabled = writes_enabled
-        self._patience, self._following, self._sleep = patience or Patience(), following or Following(), sleep
+        self._patience = patience or Patience()
 
     @activity.defn
     async def take_changes(self, ref: AccountRef) -> ChangeStep:
@@ -102,13 +85,21 @@ class AccountChanges:
         )
         if work == "none":
             return ChangeStep(user_id=ref.user_id)
-        wait = 0
-        if work == "settle" and standing.sent_at is not None:
-            since, listings = standing.now - standing.sent_at, standing.unknown_listings > 0
-            wait = wait_seconds(self._patience, since, attempts=standing.attempts, listings=listings)
         return ChangeStep(
-            user_id=ref.user_id, work=work, batch_id=standing.batch_id, changes=standing.changes, wait_seconds=wait
+            user_id=ref.user_id,
+            work=work,
+            batch_id=standing.batch_id,
+            changes=standing.changes,
+            wait_seconds=self._wait(work, standing),
         )
+
+    def _wait(self, work: Work, standing: Standing) -> int:
+        if work == "follow":
+            return self._patience.look_seconds
+        if work != "settle" or standing.sent_at is None:
+            return 0
+        since, listings = standing.now - standing.sent_at, standing.unknown_listings > 0
+        return wait_seconds(self._patience, since, attempts=standing.attempts, listings=listings)
 
     @activity.defn
     async def send_changes(self, batch: ChangeBatch) -> Progressed:
@@ -125,32 +116,26 @@ class AccountChanges:
 
     @activity.defn
     async def follow_job(self, batch: ChangeBatch) -> Progressed:
-        """Look at the job of the batch until it is over, for some seconds at most, and record its results."""
+        """Look at the batch's job once; record its results when it is over. How many changes that decided."""
         async with self._database.begin() as connection:
             sent = await change_queue.in_job(connection, batch.user_id, batch.batch_id)
         client = await self._client(batch, "bulk")
         moved = 0
         for job_uuid, items in groupby(sent, key=lambda one: one.job_uuid):
-            moved += await self._follow(client, job_uuid, list(items)) if job_uuid else 0
+            moved += await self._look(client, job_uuid, list(items)) if job_uuid else 0
         return Progressed(user_id=batch.user_id, changes=moved)
 
-    async def _follow(self, client: CardTraderClient, job_uuid: UUID, sent: list[Sent]) -> int:
-        """How many changes its end decided; 0 while it is not over."""
-        spent, pause = 0.0, self._following.first
-        while spent < self._following.longest:
-            await self._sleep(pause)
-            spent, pause = spent + pause, self._following.every
-            with postponing():
-                job = await client.job(job_uuid)
-            activity.heartbeat()
-            if job.is_over or await self._is_hopeless(sent):
-                await self._settler.by_job(sent, job)
-                return len(sent)
-        return 0
+    async def _look(self, client: CardTraderClient, job_uuid: UUID, sent: list[Sent]) -> int:
+        with postponing():
+            job = await client.job(job_uuid)
+        if not (job.is_over or await self._is_hopeless(sent)):
+            return 0
+        await self._settler.by_job(sent, job)
+        return len(sent)
 
     async def _is_hopeless(self, sent: list[Sent]) -> bool:
         async with self._database.begin() as connection:
-            return await lifecycle.now(connection) - sent[0].sent_at > self._following.given_up
+            return await lifecycle.now(connection) - sent[0].sent_at > _JOB_GIVEN_UP
 
     @activity.defn
     async def settle_changes(self, batch: ChangeBatch) -> Progressed:

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
-from activities.cards.changes import AccountChanges, Following
+from activities.cards.changes import AccountChanges
 from activities.cards.rereading import BlueprintReader, Rereading
 from clients.cardtrader import CardTrader
 from db.cards import intents, plans
@@ -41,8 +41,7 @@ from workflows.cards.contracts import AccountRef, ChangeBatch, ChangeStep
 
 TOKEN = "desk-seller"
 KNOBS = Knobs(enforce_limits=False, job_pending=0.0, job_running=0.0)
-AT_ONCE = Patience(seconds=0, listings=0)
-QUICK = Following(first=0.01, every=0.05, longest=2.0)
+AT_ONCE = Patience(seconds=0, listings=0, look_seconds=0)
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -99,7 +98,7 @@ class Desk:
 
     def new_changes(self, **options: Any) -> AccountChanges:
         """The activities, as a worker that has just started has them."""
-        values = {"writes_enabled": self.writes_enabled, "patience": AT_ONCE, "following": QUICK, **options}
+        values = {"writes_enabled": self.writes_enabled, "patience": AT_ONCE, **options}
         return AccountChanges(self.database, self.reader, **values)
 
     @property

@@ -134,9 +134,7 @@ class AccountWorkflow:
         step = await steps.TAKE_CHANGES.run(
             self._ref, id=self._id("take-changes"), summary="look for changes", fairness_key=self._fairness
         )
-        if step.wait_seconds:
-            with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._events, timeout=timedelta(seconds=step.wait_seconds))
+        if step.wait_seconds and await self._events_within(step.wait_seconds):
             return True
         if step.batch_id is None:
             await self._reread_uncertain(step)
@@ -150,6 +148,11 @@ class AccountWorkflow:
             fairness_key=self._fairness,
         )
         return True
+
+    async def _events_within(self, seconds: int) -> bool:
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._events, timeout=timedelta(seconds=seconds))
+        return self._events
 
     async def _reread_uncertain(self, step: ChangeStep) -> None:
         """Rows left without anybody who settles them, as by a cancelled change; once, whether or not it helps."""
