@@ -66,10 +66,10 @@ SEND = ActivityPolicy(
     heartbeat=timedelta(seconds=60),
     retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, first=1, most=60),
 )
-# Somebody waits; and what CardTrader has given is confirmed however long our own database is away.
+# Somebody waits. What is not decided within the budget is started again by the relay, until it is.
 PURCHASE = ActivityPolicy(
     start_to_close=timedelta(minutes=5),
-    schedule_to_close=timedelta(days=30),
+    schedule_to_close=timedelta(hours=12),
     heartbeat=timedelta(seconds=10),
     retry=_retry(*FENCE_ERRORS, first=0.2, most=10),
 )
