@@ -40,7 +40,8 @@ _WORKER_GRACE_SECONDS: Final = 30.0
 class ServiceOptions:
     """Size and shape. Ports are free ones unless given; `variables` override settings of our processes.
 
-    `workers` maps a process name to its queues.
+    `workers` maps a process name to its queues. Without `sweeps` no account is reconciled by itself: at that time of
+    day it would be in the way of what is measured or tested.
     """
 
     products: int = 10_000
@@ -56,6 +57,7 @@ class ServiceOptions:
         }
     )
     variables: Mapping[str, str] = field(default_factory=dict)
+    sweeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class _Starter:
             "PUBLIC_BASE_URL": self._api_url,
             "CARDTRADER_API_BASE_URL": f"{self._simulator_url}/api/v2",
             "STAGING_DIR": str(self._stack.data_dir.absolute() / "staging"),
+            **({} if self._options.sweeps else {"RECONCILE_INTERVAL_HOURS": "0"}),
             **self._options.variables,
         }
 

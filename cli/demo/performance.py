@@ -53,7 +53,8 @@ def perform(story: Story, port: int | None, data_dir: Path, *, fresh: bool, leav
 
 
 def _perform(story: Story, port: int | None, data_dir: Path, fresh: bool, leave: bool) -> DemoFigures:
-    console, options = out(), ServiceOptions(products=story.products, seed=story.seed, api_port=port)
+    console = out()
+    options = ServiceOptions(products=story.products, seed=story.seed, api_port=port, sweeps=not leave)
     with ExitStack() as stack:
         with console.status("Starting PostgreSQL, Valkey, Temporal, the simulators, the API and the workers"):
             # No address of the environment is used: a demo must never meet a real database.

@@ -21,8 +21,6 @@ OpenShop = Callable[..., Awaitable[Shop]]
 def service(stack: DevStack) -> Iterator[RunningService]:
     """Small chunks and short patience, so that little stock meets many chunks and slow exports end soon."""
     variables = {"BULK_CHUNK_SIZE": "250", "EXPORT_TIMEOUT_SECONDS": "2", "WORKER_GRACE_SECONDS": "1"}
-    # A sweep at a quarter past would be in the way.
-    variables["RECONCILE_INTERVAL_HOURS"] = "0"
     options = ServiceOptions(products=10_000, variables=variables)
     running = start_service(stack, options)
     yield running
