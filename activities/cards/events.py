@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from temporalio import activity
 
 from activities.cards.rereading import BlueprintReader, Rereading
+from activities.cards.showing import is_cheaper_by_export
 from db.cards import inbox, lifecycle
 from db.session import Database
 from domain.cards.sync_errors import sentence
@@ -39,7 +40,9 @@ class AccountEvents:
             blueprints = await inbox.blueprints(connection, batch.user_id, batch.event_ids)
         if blueprints:
             name = uuid5(_NAMESPACE, f"{batch.user_id}:{batch.event_ids[0]}")
-            await self._reader.read_again(Rereading(batch.user_id, name, "interactive"), blueprints)
+            many = await is_cheaper_by_export(self._database, batch.user_id, len(blueprints))
+            reading = Rereading(batch.user_id, name, "interactive", by_export=many)
+            await self._reader.read_again(reading, blueprints)
         return Reread(blueprints=len(blueprints))
 
     @activity.defn

@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 
 from clients.cardtrader import CardTraderClient
+from clients.cardtrader.errors import Unavailable
 from db.cards import stock
 from db.session import Database
 from domain.cards.chunks import KEY, Blueprints, Keys
@@ -48,10 +49,14 @@ class Shown:
 
 
 async def one_blueprint(client: CardTraderClient, blueprint_id: int) -> Shown:
-    """Ask for one. Raises what the client raises, or `ExportRejected`."""
+    """Ask for one; once more when CardTrader stumbles. Raises what the client raises, or `ExportRejected`."""
     with tempfile.TemporaryDirectory(prefix="brx-reread-") as directory:
         path = Path(directory) / "export.json"
-        await client.download_export(path, blueprint_id=blueprint_id)
+        try:
+            await client.download_export(path, blueprint_id=blueprint_id)
+        except Unavailable:
+            # Of hundreds in a row some meet a 5xx; each would cost the activity's attempt, and its growing pause.
+            await client.download_export(path, blueprint_id=blueprint_id)
         data = await asyncio.to_thread(path.read_bytes)
     return Shown((blueprint_id,), read_keys(data), data)
 

@@ -29,7 +29,7 @@ PER_SECOND: Final = 5.0
 _LOOK_SECONDS: Final = 0.5
 _OWN_EVERY_SECONDS: Final = 1.0
 _SYNC_EVERY_SECONDS: Final = 60.0
-_REST_SECONDS: Final = 180.0
+_REST_SECONDS: Final = 900.0
 
 
 class _WebhookAddress(BaseModel):

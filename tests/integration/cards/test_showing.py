@@ -68,6 +68,15 @@ async def test_many_blueprints_cost_one_request(desk: Desk, client: CardTraderCl
     assert (await cost(MOST_REQUESTS), await cost(MOST_REQUESTS + 1)) == (MOST_REQUESTS, 1)
 
 
+async def test_one_stumble_of_cardtrader_is_asked_again_at_once(desk: Desk, client: CardTraderClient) -> None:
+    calm = await one_blueprint(client, 3)
+    desk.fault("status", status=502, path="products/export", count=1)
+    assert (await one_blueprint(client, 3)).data == calm.data
+    desk.fault("status", status=502, path="products/export", count=2)
+    with pytest.raises(Unavailable):
+        await one_blueprint(client, 3)
+
+
 @pytest.mark.parametrize("kind", ["truncated", "non_array", "duplicate_rows"])
 async def test_a_part_of_an_export_shows_nothing(desk: Desk, client: CardTraderClient, kind: Any) -> None:
     desk.fault(kind, at_byte=5_000, rows=200)
