@@ -20,7 +20,7 @@ demo: install ## start everything and run a bulk sync; ARGS="--products 200000 -
 test: install ## all tests, a process per core, with coverage
 	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
 
-chaos: install ## bulk syncs under random faults: make chaos SEEDS=100, or one again: make chaos SEED=17
+chaos: install ## random faults and seeded interleavings: make chaos SEEDS=100, or one again: make chaos SEED=17
 	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos
 
 check: install ## format, lint, types, layering

@@ -1,0 +1,108 @@
+"""What stands in for servers that are judged elsewhere: the limiter, Temporal's client, threads."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api.cards.purchase_runs import PurchaseRuns
+from api.cards.signalling import AccountSignals
+from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
+from api.temporal import CALL
+from db.cards.purchases import Purchase
+from tests.chaos.interleavings.stand_in import StandIn
+from tests.chaos.interleavings.story import Post
+from workflows.cards.account import AccountWorkflow
+from workflows.cards.bulk_sync import BulkSyncWorkflow
+from workflows.cards.contracts import (
+    CHANGES_PENDING,
+    EVENTS_PENDING,
+    AccountState,
+    BulkSyncInput,
+    PurchaseRef,
+    account_id,
+    bulk_sync_id,
+    purchase_id,
+)
+from workflows.cards.poking import Matter
+from workflows.cards.purchase import PurchaseWorkflow
+
+T = TypeVar("T")
+
+
+async def inline(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`asyncio.to_thread` without a thread."""
+    return call(*args, **kwargs)
+
+
+class NoLimit:
+    """A bucket and a breaker that let everything pass."""
+
+    tolerance = 1.0
+
+    async def acquire(self, _key: str, _klass: str) -> float:
+        """At once."""
+        return 0.0
+
+    async def penalise(self, _key: str, _retry_after: float | None = None) -> float:
+        """No penalty."""
+        return 0.0
+
+    async def check(self, _key: str) -> None:
+        """Never open."""
+
+    async def record(self, _key: str, ok: bool) -> None:
+        """Forget it."""
+
+
+class StandInSyncs(BulkSyncs):
+    """Starts bulk syncs in the stand-in."""
+
+    def __init__(self, engine: StandIn) -> None:
+        self._engine = engine
+
+    async def start(self, sync: BulkSyncInput) -> None:
+        """Start."""
+        if self._engine.start(BulkSyncWorkflow, sync, bulk_sync_id(sync.user_id)) is None:
+            raise AlreadyRunning
+
+    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
+        """Look."""
+        return RunningSync(None, "", retrying=False) if bulk_sync_id(user_id) in self._engine.runs else None
+
+
+class StandInSignals(AccountSignals):
+    """Pokes the account's workflow at once, or not at all."""
+
+    def __init__(self, engine: StandIn, rng: random.Random, post: Post) -> None:
+        self._engine, self._rng, self.post = engine, rng, post
+
+    def notify(self, user_id: UUID, matter: Matter = "events") -> None:
+        """Poke."""
+        if self._rng.random() >= self.post.unsaid:
+            state = AccountState(
+                user_id=user_id, events_pending=matter == "events", changes_pending=matter == "changes"
+            )
+            signal = EVENTS_PENDING if matter == "events" else CHANGES_PENDING
+            self._engine.signal_with_start(AccountWorkflow, state, account_id(user_id), signal)
+
+
+class StandInPurchases(PurchaseRuns):
+    """Starts purchases in the stand-in; a buyer waits, or loses patience whenever the seed likes."""
+
+    def __init__(self, engine: StandIn, rng: random.Random) -> None:
+        self._engine, self._rng = engine, rng
+
+    async def ended(self, purchase: Purchase) -> bool:
+        """Start or join, and wait."""
+        name = purchase_id(purchase.user_id, purchase.idempotency_key)
+        await self.start(purchase.user_id, purchase.operation_id, purchase.idempotency_key)
+        return await self._engine.schedule.until(lambda: name not in self._engine.runs, may_time_out=True)
+
+    async def start(self, user_id: UUID, operation_id: UUID, key: str) -> None:
+        """As the relay does."""
+        ref = PurchaseRef(user_id=user_id, operation_id=operation_id)
+        self._engine.start(PurchaseWorkflow, ref, purchase_id(user_id, key))
