@@ -50,8 +50,8 @@ def editable_properties(properties: Mapping[str, T]) -> dict[str, T]:
     return {name: value for name, value in properties.items() if is_editable(name)}
 
 
-def sendable_properties(current: Mapping[str, T], changed: Mapping[str, T]) -> dict[str, T]:
-    """The editable properties after a change, as CardTrader takes them.
+def sendable_properties(current: Mapping[str, object], changed: Mapping[str, object]) -> dict[str, Value]:
+    """The editable properties after a change, as CardTrader takes them: flags and words.
 
     A finish that was and stays "no" is left out: CardTrader warns about it where a print has no such choice, and an
     ignored finish counts as a refusal.
@@ -60,7 +60,7 @@ def sendable_properties(current: Mapping[str, T], changed: Mapping[str, T]) -> d
     return {
         name: value
         for name, value in merged.items()
-        if name in changed or not (value is False and name.endswith(_FINISH))
+        if isinstance(value, bool | str) and (name in changed or not (value is False and name.endswith(_FINISH)))
     }
 
 

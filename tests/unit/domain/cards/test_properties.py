@@ -120,3 +120,11 @@ def test_an_unchanged_absent_finish_is_not_sent() -> None:
     current = {"condition": "Near Mint", "mtg_foil": False, "signed": False, "cmc": "1"}
     assert sendable_properties(current, {"condition": "Poor"}) == {"condition": "Poor", "signed": False}
     assert sendable_properties(current, {"mtg_foil": False})["mtg_foil"] is False
+
+
+@pytest.mark.parametrize("odd", [None, 3, 2.5, [], {}])
+def test_what_is_neither_flag_nor_word_is_not_sent_back(odd: object) -> None:
+    assert sendable_properties({"sealed": odd, "condition": "Poor"}, {"signed": True}) == {
+        "condition": "Poor",
+        "signed": True,
+    }
