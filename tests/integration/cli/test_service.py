@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 from cli.demo.books import Simulator, compare, local_stock
 from devstack import DevStack, NotReadyError
 from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
 from tests.helpers.fake_api import CommandLine
+from workflows.cards.schedules import RECONCILE
 
 PRODUCTS = 1500
 
@@ -21,7 +24,12 @@ PRODUCTS = 1500
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     data_dir = tmp_path_factory.mktemp("service")
-    options = ServiceOptions(products=PRODUCTS, workers={"worker": ("bulk-sync", "high-priority", "default")})
+    options = ServiceOptions(
+        products=PRODUCTS,
+        workers={"worker": ("bulk-sync", "high-priority", "default")},
+        # So seldom that none will be met.
+        variables={"RECONCILE_INTERVAL_HOURS": "167"},
+    )
     with DevStack(data_dir, services={"postgres", "valkey", "temporal"}, durable=False, environ={}) as stack:
         running = start_service(stack, options)
         yield running
@@ -57,6 +65,17 @@ async def test_link_sync_and_look_until_both_stocks_are_the_same(
     ours = await local_stock(service.environment["DATABASE_URL"], user)
     with httpx.Client(base_url=service.simulator_url) as http:
         assert compare(ours, Simulator(http).stock()).total == 0
+    reconciled = brx("sync", "from-cardtrader", user, "--dry-run", "--follow")
+    assert reconciled.code == 0, reconciled
+    assert f"equal {PRODUCTS:,}  corrected 0  missing 0  extra 0" in reconciled.out
+    assert "(dry run: nothing was changed)" in brx("drift", user).out
+
+
+async def test_a_worker_schedules_the_sweep(service: RunningService) -> None:
+    client = await Client.connect(service.environment["TEMPORAL_ADDRESS"])
+    schedule = (await client.get_schedule_handle(RECONCILE).describe()).schedule
+    assert schedule.spec.intervals[0].every == timedelta(hours=167)
+    assert not schedule.state.paused
 
 
 def test_a_seller_who_is_not_linked_is_told_so(brx: CommandLine, user: uuid.UUID) -> None:
