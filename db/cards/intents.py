@@ -75,7 +75,8 @@ async def edit(
 ) -> Recorded:
     """Change a listing. Raises `IntentRefused` of any kind; a change that changes nothing is none."""
     row = await _locked(connection, user_id, item_id, versions)
-    if row.external_stock_id is None:
+    product_id = _product_id(row)
+    if product_id is None:
         raise NotListed
     before = _listing(row)
     planned = plan_edit(before, wish)
@@ -84,7 +85,8 @@ async def edit(
     shown = {name: getattr(planned.row, name) for name in _SHOWN} | {"raise_pending": planned.row.raise_pending or None}
     version = await _touch(connection, item_id, shown)
     await operations.register(connection, user_id, operation_id, "update", {"action": "update", "item_id": item_id})
-    await _add(connection, row, operation_id, "update", before, wanted=planned.wanted, delta=planned.delta)
+    sent = {"product_id": product_id, "wanted": planned.wanted, "delta": planned.delta}
+    await _add(connection, row, operation_id, "update", before, **sent)
     return Recorded(operation_id, item_id, row.external_stock_id, version, planned.row)
 
 
@@ -98,14 +100,14 @@ async def remove(
     row = await _locked(connection, user_id, item_id, versions)
     if row.reserved_quantity:
         raise CopiesReserved(row.reserved_quantity)
-    before = _listing(row)
-    if row.external_stock_id is None:
+    before, product_id = _listing(row), _product_id(row)
+    if product_id is None:
         await connection.execute(delete(user_inventory_items).where(_item.id == item_id))
         return Recorded(None, item_id, None, row.row_version, before)
     version = await _touch(connection, item_id, {"deleted_at": func.clock_timestamp()})
     await cancelling.supersede(connection, item_id)
     await operations.register(connection, user_id, operation_id, "delete", {"action": "delete", "item_id": item_id})
-    await _add(connection, row, operation_id, "delete", before)
+    await _add(connection, row, operation_id, "delete", before, product_id=product_id)
     return Recorded(operation_id, item_id, row.external_stock_id, version, before)
 
 
@@ -147,6 +149,15 @@ async def _locked(connection: AsyncConnection, user_id: UUID, item_id: int, vers
     return row
 
 
+def _product_id(row: Row[Any]) -> int | None:
+    """CardTrader's id; None for a row that was never listed. Raises `NotListed` for an id that cannot be one."""
+    if row.external_stock_id is None:
+        return None
+    if not row.external_stock_id.isdecimal():
+        raise NotListed
+    return int(row.external_stock_id)
+
+
 def _listing(row: Row[Any]) -> Listing:
     return Listing(
         quantity=row.quantity,
@@ -176,7 +187,6 @@ async def _add(
         "action": action,
         "item_id": row.id,
         "blueprint_id": row.blueprint_id,
-        "product_id": int(row.external_stock_id),
         "quantity_seen": before.expected,
         "price_seen": before.price_cents,
         **change,

@@ -102,6 +102,7 @@ async def test_two_editors_of_one_version(stock: Stock) -> None:
     ("state", "refusal"),
     [
         ("external_stock_id = NULL", NotListed),
+        ("external_stock_id = 'shelf-7'", NotListed),
         ("deleted_at = now()", UnknownItem),
         ("reserved_quantity = 3", CopiesReserved),
     ],
@@ -164,6 +165,14 @@ async def test_a_row_that_was_never_listed_is_simply_gone(stock: Stock) -> None:
     item_id = await stock.add(None)
     assert (await remove(stock, item_id)).operation_id is None
     assert await stock.rows() == {}
+
+
+async def test_an_id_that_is_none_of_cardtraders_is_not_forgotten(stock: Stock) -> None:
+    item_id = await stock.add(7)
+    await stock.edit("external_stock_id = 'shelf-7'", 7)
+    with pytest.raises(NotListed):
+        await remove(stock, item_id)
+    assert (await item(stock, item_id))["deleted_at"] is None
 
 
 async def test_an_edit_outlives_a_sync_whose_export_is_older(stock: Stock) -> None:
