@@ -1,6 +1,7 @@
 """`webhook_ack` and `webhook_effect`: signed order webhooks at 200 per second against one API process.
 
-Beside it run the workers, which read the sold blueprints again under CardTrader's limit, as they would in earnest.
+The seller is a large one. Beside the API run the workers, which read the sold blueprints again one by one, as fast as
+CardTrader's limit allows, as they would in earnest.
 The floor is the same application checking the signature only, with the same sender and the same letters' size. The
 effect is watched on a sample, by another connection to the database: the row of `order_lines` is committed with the
 lowered stock, and stays when a re-read has settled the row.
@@ -38,7 +39,7 @@ from devstack.stack import DevStack
 
 SECONDS: Final = 60
 RATE: Final = 200
-_PRODUCTS: Final = 50_000
+_PRODUCTS: Final = 300_000
 _WARMING_SECONDS: Final = 3
 _SAMPLE: Final = 20
 _LOOK_SECONDS: Final = 0.002
