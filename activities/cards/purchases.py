@@ -4,11 +4,6 @@ Idempotent: the purchase's state is committed before and after each step that ca
 on where the last one stopped. CardTrader does not refuse to take more copies than it has, it only ends the product:
 so its quantity is read first, and of the purchases of one product only one at a time is between that and its end.
 What a lost answer meant is told by reading again; where that does not tell, nothing is sold (law L2).
-
-    Postponed
-    ├── AwaitingTurn    another purchase of the product is not decided yet
-    ├── WritesStopped   the operator has stopped every change at CardTrader
-    └── Unsettled       it is too early to tell what a lost answer meant
 """
 
 from __future__ import annotations
@@ -18,11 +13,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.errors import AccountNotLinked, OperationClosed
+from activities.cards.purchase_waits import AwaitingTurn, Patience, Unsettled, WritesStopped
 from activities.support import beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
 from clients.cardtrader.errors import (
@@ -34,41 +32,30 @@ from clients.cardtrader.errors import (
     TokenRejected,
 )
 from clients.cardtrader.products import Gone
-from clients.errors import ClientError, Postponed
+from clients.errors import ClientError
 from db import failed_records
 from db.cards import purchases, sellers
 from db.cards.purchases import Purchase
+from db.cards.sellers import Seller
 from db.session import Database
 from db.vault import Vault
 from domain.cards.products import BadProduct
 from domain.cards.purchases import Reason, outcome_of_taking, sentence
 from workflows.cards.contracts import PurchaseOutcome, PurchaseRef
 
+_Look = Callable[[AsyncConnection, UUID], Awaitable[Purchase | None]]
+
 _TAKEN: Final = "taken"
 _LOOKS: Final = 100
 _LOOK_SECONDS: Final = 0.02
 
 
-class AwaitingTurn(Postponed):
-    """Another purchase of the same product is not decided yet."""
-
-
-class WritesStopped(Postponed):
-    """Changes at CardTrader are switched off at the moment."""
-
-
-class Unsettled(Postponed):
-    """It is too early to tell what a lost answer of CardTrader meant."""
-
-
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """`asking`: how long an undecided purchase is worth an attempt. `settling`: how long after a request without an
-    answer its effect, or the webhook of a sale beside it, may still come.
-    """
+class _Turn:
+    """A purchase with its seller, as of one moment."""
 
-    asking: timedelta = timedelta(minutes=10)
-    settling: timedelta = timedelta(seconds=5)
+    purchase: Purchase
+    seller: Seller
 
 
 class Purchases:
@@ -93,53 +80,53 @@ class Purchases:
         """Decide a reserved purchase. Raises whatever keeps it undecided; the next attempt goes on."""
         async with beating():
             with postponing():
-                purchase = await self._in_turn(ref)
-                if purchase.state == "purchased":
-                    return PurchaseOutcome(purchased=True)
-                if purchase.state == "refused":
-                    return PurchaseOutcome(reason=purchase.reason or "")
-                return await self._decide(purchase)
+                turn = await self._in_turn(ref)
+                if turn.purchase.is_open:
+                    return await self._decide(turn)
+                reason = turn.purchase.reason or ""
+                return PurchaseOutcome(purchased=turn.purchase.state == "purchased", reason=reason)
 
-    async def _in_turn(self, ref: PurchaseRef) -> Purchase:
+    async def _in_turn(self, ref: PurchaseRef) -> _Turn:
         """The purchase once no other takes from its product; still `reserved` when that lasts."""
-        purchase = await self._advance(ref)
+        turn = await self._look(ref, purchases.advance)
         for _ in range(_LOOKS):
-            if purchase.state != "reserved":
+            if turn.purchase.state != "reserved":
                 break
             await self._sleep(_LOOK_SECONDS)
-            purchase = await self._advance(ref)
-        return purchase
+            turn = await self._look(ref, purchases.advance)
+        return turn
 
-    async def _advance(self, ref: PurchaseRef) -> Purchase:
+    async def _look(self, ref: PurchaseRef, look: _Look) -> _Turn:
         try:
             async with self._database.begin() as connection:
-                purchase = await purchases.advance(connection, ref.operation_id)
+                purchase = await look(connection, ref.operation_id)
+                seller = await sellers.find(connection, ref.user_id)
         except IntegrityError:
             # Two saw that it was nobody's turn; the other was faster.
-            async with self._database.begin() as connection:
-                purchase = await purchases.find(connection, ref.operation_id)
-        if purchase is None:
+            return await self._look(ref, purchases.find)
+        if purchase is None or seller is None:
             raise OperationClosed
-        return purchase
+        return _Turn(purchase, seller)
 
-    async def _decide(self, purchase: Purchase) -> PurchaseOutcome:
+    async def _decide(self, turn: _Turn) -> PurchaseOutcome:
+        purchase = turn.purchase
         try:
             if purchase.state == "sending":
-                return await self._settle(purchase)
+                return await self._settle(turn)
             if purchase.age > self._patience.asking:
                 return await self._refuse(purchase, "PURCHASE_EXPIRED")
             if purchase.state == "reserved":
                 raise AwaitingTurn(retry_after=0.5)
             if not self._writes_enabled:
                 raise WritesStopped(retry_after=5)
-            return await self._take(purchase)
+            return await self._take(turn)
         except (AccountNotLinked, TokenRejected, AccessDenied):
             return await self._refuse(purchase, _unless_sent(purchase, "ACCOUNT_UNUSABLE"))
         except (NotFound, Refused):
             return await self._refuse(purchase, _unless_sent(purchase, "CARDTRADER_REFUSED"))
 
-    async def _take(self, purchase: Purchase) -> PurchaseOutcome:
-        client = await self._client(purchase)
+    async def _take(self, turn: _Turn) -> PurchaseOutcome:
+        purchase, client = turn.purchase, self._client(turn)
         before = await _on_sale(client, purchase) or 0
         if before < purchase.quantity:
             return await self._refuse(purchase, "NOT_AVAILABLE_ON_CARDTRADER", left=before)
@@ -171,15 +158,16 @@ class Purchases:
             raise OutcomeUnknown
         return 0
 
-    async def _settle(self, purchase: Purchase) -> PurchaseOutcome:
+    async def _settle(self, turn: _Turn) -> PurchaseOutcome:
         """Find out what became of copies that were asked for by an earlier attempt."""
+        purchase = turn.purchase
         if (left := _carried()) is not None:
             return await self._confirm(purchase, left)
         if purchase.since_sent is None or purchase.quantity_before is None:
             raise AssertionError("unreachable: both are committed with the state")
         if (early := self._patience.settling - purchase.since_sent) > timedelta():
             raise Unsettled(retry_after=early.total_seconds())
-        now = await _on_sale(await self._client(purchase), purchase)
+        now = await _on_sale(self._client(turn), purchase)
         async with self._database.begin() as connection:
             sold = await purchases.sold_since_sent(connection, purchase)
         if sold is None:
@@ -191,7 +179,8 @@ class Purchases:
             return await self._refuse(purchase, "OUTCOME_UNKNOWN", left=now or 0)
         async with self._database.begin() as connection:
             await purchases.note_unsent(connection, purchase)
-        return await self._decide(replace(purchase, state="taking", quantity_before=None, since_sent=None))
+        unsent = replace(purchase, state="taking", quantity_before=None, since_sent=None)
+        return await self._decide(replace(turn, purchase=unsent))
 
     async def _confirm(self, purchase: Purchase, left: int) -> PurchaseOutcome:
         try:
@@ -214,11 +203,11 @@ class Purchases:
                 )
         return PurchaseOutcome(reason=reason)
 
-    async def _client(self, purchase: Purchase) -> CardTraderClient:
-        async with self._database.begin() as connection:
-            seller = await sellers.find(connection, purchase.user_id)
-        suspended = seller is not None and seller.suspended_at is not None and purchase.state != "sending"
-        token = self._vault.decrypt(seller.cardtrader_token_encrypted) if seller and not suspended else ""
+    def _client(self, turn: _Turn) -> CardTraderClient:
+        """CardTrader as the seller; a suspended one is only asked what became of a request."""
+        seller = turn.seller
+        suspended = seller.suspended_at is not None and turn.purchase.state != "sending"
+        token = "" if suspended else self._vault.decrypt(seller.cardtrader_token_encrypted)
         if not token:
             raise AccountNotLinked
         return self._cardtrader.for_token(token, "interactive")

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.testing import ActivityEnvironment
 
-from activities.cards.purchases import Patience, Purchases
+from activities.cards.purchase_waits import Patience
+from activities.cards.purchases import Purchases
 from clients.cardtrader.answers import Resource
 from clients.cardtrader.errors import OutcomeUnknown
 from clients.cardtrader.products import Gone

@@ -239,6 +239,15 @@ async def test_without_temporal_the_purchase_is_kept_and_taken_up_later(
     await handle.terminate()
 
 
+async def test_while_changes_are_switched_off_nobody_waits(seller: Seller, services: Services) -> None:
+    item = await stocked(seller)
+    stopped = replace(services, purchases=Till(services.database), writes_enabled=False)
+    async with serving(create_app(settings_for_tests(), opening(stopped))) as http:
+        assert (await buy(seller, item, http=http)).status_code == 202
+    assert isinstance(stopped.purchases, Till)
+    assert stopped.purchases.seen == []
+
+
 async def test_without_a_worker_the_buyer_waits_and_is_told_to_come_back(
     seller: Seller, services: Services, temporal_client: Client
 ) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from temporalio.exceptions import ApplicationError
 
-from activities.cards.purchases import AwaitingTurn, Patience, Unsettled
+from activities.cards.purchase_waits import AwaitingTurn, Patience, Unsettled
 from clients.cardtrader.errors import MalformedAnswer, OutcomeUnknown, Refused, TokenRejected, Unavailable
 from clients.errors import LimiterUnavailable
 from db.cards import purchases
