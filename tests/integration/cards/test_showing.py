@@ -9,17 +9,19 @@ from uuid import uuid4
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.cards.events import AccountEvents
 from activities.cards.rereading import Rereading
 from activities.cards.showing import MOST_REQUESTS, Shown, by_export, one_blueprint, shown
 from clients.cardtrader import CardTraderClient
 from clients.cardtrader.errors import Unavailable
-from db.cards import stock
+from db.cards import inbox, stock
 from db.cards.lifecycle import now
 from db.session import Database
 from domain.cards.chunks import Bound, KeyRange
 from domain.cards.export_json import ExportRejected
 from domain.cards.products import Product
 from tests.helpers.desk import Desk, opened_desk
+from workflows.cards.contracts import AccountRef
 
 
 @pytest.fixture
@@ -103,3 +105,19 @@ async def test_what_an_export_no_longer_has_is_retired_and_what_is_new_comes(des
     await ActivityEnvironment().run(desk.reader.read_again, reading, blueprints)
     assert await desk.differences() == []
     assert (await desk.row(gone))["stale_since"] is not None
+
+
+async def test_a_backlog_of_events_costs_one_request(desk: Desk) -> None:
+    sold, *_ = desk.products()
+    desk.sell(sold)
+    async with desk.database.begin() as connection:
+        await inbox.request_reread(
+            connection, desk.user_id, str(uuid4()), range(1, 81), cause="order.create", body_encrypted=b""
+        )
+    events, run = AccountEvents(desk.database, desk.reader), ActivityEnvironment().run
+    batch = await run(events.take_events, AccountRef(user_id=desk.user_id))
+    desk.wire.asked.clear()
+    assert (await run(events.reread_events, batch)).blueprints == 80
+    assert len(desk.wire.asked) == 1
+    assert (await run(events.settle_events, batch)).events == 1
+    assert await desk.differences() == []
