@@ -36,10 +36,7 @@ class ChunkCounters:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison with the stock told of a key range, beside the rows that are to be merged.
-
-    `counters` are of the rows that need no merge, `missing_items` stock rows that the export lacks.
-    """
+    """What a comparison told of a key range: the rows that need no merge, and stock rows that the export lacks."""
 
     counters: ChunkCounters = ChunkCounters()
     missing_items: Sequence[int] = ()
@@ -69,10 +66,7 @@ class StagedChunk:
 
 @dataclass(frozen=True)
 class ClaimedChunk:
-    """A chunk locked for merging: its rows, the stock rows that they are compared with, and what was counted so far.
-
-    `export_began`: rows that changed after it are newer than the export.
-    """
+    """A chunk locked for merging. `counted` so far; rows that changed after `export_began` are newer than it."""
 
     keys: Keys
     scope: Scope
@@ -192,10 +186,7 @@ async def record(
     missing_items: list[int],
     contested_blueprints: list[int],
 ) -> ChunkCounters:
-    """Add what a merge did to what was counted before, and close the chunk; the sums.
-
-    In the transaction of the merge, so that a repeat finds the note and does nothing.
-    """
+    """Add what a merge did to what was counted, in its transaction: a repeat finds the note. Returns the sums."""
     columns = export_chunks.c
     counted = {name: columns[name] + number for name, number in _outcome(counters).items()}
     result = await connection.execute(
