@@ -15,7 +15,6 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.cards.late_sales import gate
 from db.cards.tables import webhook_inbox
 from domain.cards.sync_errors import BLOCKING
 
@@ -107,8 +106,7 @@ async def receive(
         "body_encrypted": body_encrypted,
     }
     stored = insert(webhook_inbox).values(row).on_conflict_do_nothing(index_elements=["webhook_id"])
-    passed = stored.returning(_inbox.id, gate(user_id))
-    event_id: int | None = (await connection.execute(passed)).scalar_one_or_none()
+    event_id: int | None = (await connection.execute(stored.returning(_inbox.id))).scalar_one_or_none()
     return event_id
 
 

@@ -6,15 +6,19 @@ and the export finds it changed; a row that the export itself brings would offer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, func, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards.stock import MergeStamp
 
+# Without it each could miss what the other has not yet committed: the sale the row, the row the sale. Sales pass
+# beside each other, and whoever brings rows waits for all of them.
 _CLOSE: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(cast(:user_id AS text), 0))")
+_MEET: Final = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(cast(:user_id AS text), 0))")
 _LOWER: Final = text("""
     UPDATE user_inventory_items AS item
     SET quantity = greatest(item.quantity - sold.copies, 0), row_version = item.row_version + 1, content_hash = NULL,
@@ -26,13 +30,30 @@ _LOWER: Final = text("""
     WHERE item.user_id = :user_id AND item.blueprint_id = sold.blueprint_id AND item.external_stock_id = sold.product
       AND item.changed_at = :began AND item.last_seen_operation_id = :operation_id AND item.sync_state = 'synced'
 """)
+_LOWER_CAME: Final = text("""
+    UPDATE user_inventory_items AS item
+    SET quantity = greatest(item.quantity - sold.copies, 0), row_version = item.row_version + 1, content_hash = NULL,
+        sync_state = CASE WHEN item.sync_state = 'pending' THEN item.sync_state ELSE 'uncertain' END,
+        changed_at = now(), updated_at = now()
+    FROM (SELECT blueprint_id, product_id::text AS product, least(sum(quantity), 2147483647)::int AS copies
+          FROM order_lines
+          WHERE user_id = :user_id AND order_id = :order_id AND created_at = now() AND decrement_applied
+            AND product_id IS NOT NULL
+          GROUP BY 1, 2) AS sold
+    WHERE item.user_id = :user_id AND item.blueprint_id = sold.blueprint_id AND item.external_stock_id = sold.product
+      AND item.id <> ALL (cast(:lowered AS bigint[]))
+""")
 
 
-def gate(user_id: UUID) -> ColumnElement[object]:
-    """Holds off `lower_new_rows` until the transaction ends: to be passed before a sale looks for its stock row."""
-    # Without it each could miss what the other has not yet committed: the sale the row, the row the sale.
-    named: ColumnElement[object] = func.pg_advisory_xact_lock_shared(func.hashtextextended(cast(str(user_id), Text), 0))
-    return named
+async def lower_rows_that_came(
+    connection: AsyncConnection, user_id: UUID, order_id: int, lowered: Sequence[int]
+) -> None:
+    """For a sale that found no row of some product: one may have come that was not committed when it looked.
+
+    Takes off it what this transaction counted; `lowered` are the rows it found.
+    """
+    await connection.execute(_MEET, {"user_id": str(user_id)})
+    await connection.execute(_LOWER_CAME, {"user_id": user_id, "order_id": order_id, "lowered": list(lowered)})
 
 
 async def lower_new_rows(connection: AsyncConnection, stamp: MergeStamp) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.cards import late_sales
 from db.cards.tables import order_lines
 from domain.cards.orders import OrderLine, Verdict
 
@@ -30,7 +31,7 @@ _APPLY = text("""
         WHERE :records ORDER BY item_id
         ON CONFLICT (user_id, order_id, order_item_id) DO UPDATE
             SET decrement_applied = true, quantity = excluded.quantity, product_id = excluded.product_id,
-                blueprint_id = excluded.blueprint_id
+                blueprint_id = excluded.blueprint_id, created_at = now()
             WHERE excluded.decrement_applied AND NOT line.decrement_applied
         RETURNING blueprint_id, product_id, quantity, decrement_applied
     ), counted AS (
@@ -55,6 +56,7 @@ _APPLY = text("""
         FROM locked WHERE stock.id = locked.id RETURNING stock.id
     )
     SELECT (SELECT coalesce(array_agg(DISTINCT blueprint_id), '{}') FROM wanted) AS blueprint_ids,
+           (SELECT coalesce(array_agg(id), '{}') FROM lowered) AS lowered,
            (SELECT count(*) FROM wanted) > (SELECT count(*) FROM lowered) AS unmatched
 """)
 
@@ -78,6 +80,8 @@ async def apply(connection: AsyncConnection, user_id: UUID, verdict: Verdict) ->
     done = (await connection.execute(_APPLY, _values(user_id, verdict, lines))).one()
     if not done.blueprint_ids:
         return Applied(outcome="no stock effect")
+    if done.unmatched:
+        await late_sales.lower_rows_that_came(connection, user_id, verdict.order_id, done.lowered)
     return Applied(frozenset(done.blueprint_ids), unmatched=done.unmatched)
 
 

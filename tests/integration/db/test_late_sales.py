@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.cards import inbox, sales
+from db.cards import sales
+from db.session import Database
 from domain.cards.orders import Event, judge
 from tests.helpers import eventually
 from tests.helpers.stock import Stock, product
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 async def tell(connection: AsyncConnection, stock: Stock, *items: tuple[int, int], order_id: int = 9) -> None:
@@ -21,14 +26,8 @@ async def tell(connection: AsyncConnection, stock: Stock, *items: tuple[int, int
         for number, (sold, copies) in enumerate(items)
     ]
     data = msgspec.Raw(msgspec.json.encode({"state": "paid", "order_items": lines}))
-    name = f"{stock.user_id}-{order_id}"
-    event_id = await inbox.receive(
-        connection, stock.user_id, name, cause="order.create", mode="live", body_encrypted=b""
-    )
-    assert event_id is not None
-    applied = await sales.apply(
-        connection, stock.user_id, judge(Event(name, "order.create", "Order", order_id, "live", data))
-    )
+    event = Event(f"{stock.user_id}-{order_id}", "order.create", "Order", order_id, "live", data)
+    applied = await sales.apply(connection, stock.user_id, judge(event))
     assert applied.unmatched
 
 
@@ -72,9 +71,43 @@ async def test_neither_misses_what_the_other_has_not_committed(stock: Stock) -> 
         chunk = asyncio.create_task(stock.apply(operation_id))
 
         async def waits() -> None:
-            query = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            assert (await connection.execute(query)).scalar_one() == 1
+            assert (await connection.execute(text(WAITING))).scalar_one() == 1
 
         await eventually(waits)
     await chunk
+    assert await stock.quantities() == {"1": 1}
+
+
+async def test_a_row_that_was_not_committed_when_the_sale_looked_is_lowered(stock: Stock) -> None:
+    """The chunk has brought the row and looked for sales, in vain, when the webhook comes."""
+    operation_id, _ = await stock.stage([product(1, quantity=3)])
+    at_its_end, may_end = asyncio.Event(), asyncio.Event()
+
+    class Slow(Database):
+        @asynccontextmanager
+        async def begin(self) -> AsyncIterator[AsyncConnection]:
+            async with self.engine.begin() as connection:
+                yield connection
+                at_its_end.set()
+                await may_end.wait()
+
+    slow = Stock(Slow(stock.database.engine), stock.user_id)
+    chunk = asyncio.create_task(slow.apply(operation_id))
+    await at_its_end.wait()
+
+    async def sell() -> None:
+        async with stock.database.begin() as connection:
+            await tell(connection, stock, (1, 2))
+
+    sale = asyncio.create_task(sell())
+
+    async def waits() -> None:
+        async with stock.database.begin() as connection:
+            assert (await connection.execute(text(WAITING))).scalar_one() == 1
+
+    try:
+        await eventually(waits)
+    finally:
+        may_end.set()
+    await asyncio.gather(chunk, sale)
     assert await stock.quantities() == {"1": 1}
