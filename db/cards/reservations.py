@@ -107,7 +107,7 @@ async def _lock(connection: AsyncConnection, wanted: Wanted) -> Row[Any]:
     item = (await connection.execute(query)).one_or_none()
     if item is None:
         raise ItemUnknown
-    if item.external_stock_id is None:
+    if not (item.external_stock_id or "").isdecimal():
         raise ItemUnlisted
     # Whoever suspends the account afterwards sees the purchase; whoever did before is seen here.
     suspended = select(user_sync_settings.c.suspended_at).where(user_sync_settings.c.user_id == wanted.user_id)

@@ -110,10 +110,11 @@ async def test_a_reservation_holds_copies_back_and_is_no_new_version(stock: Stoc
     [
         ({"deleted_at": text("now()")}, ItemUnknown),
         ({"external_stock_id": None}, ItemUnlisted),
+        ({"external_stock_id": "sku-7"}, ItemUnlisted),
         ({"quantity": 0}, TooFewCopies),
         ({"reserved_quantity": 9}, TooFewCopies),
     ],
-    ids=["tombstone", "unlisted", "sold out", "over-reserved"],
+    ids=["tombstone", "unlisted", "not CardTrader's", "sold out", "over-reserved"],
 )
 async def test_what_cannot_be_bought_is_not_reserved(
     stock: Stock, columns: dict[str, Any], error: type[ReservationError]
