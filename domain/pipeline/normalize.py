@@ -24,6 +24,7 @@ _TEXTS: Final = get_args(TextType)
 _NUMBERS: Final = get_args(NumberType)
 _DATES: Final = get_args(DateType)
 _TEMPORAL: Final = (Kind.DATE, Kind.DATETIME)
+_SPELLED: Final = (Kind.NUMBER, *_TEMPORAL)
 _NONE: Final = frozenset({Kind.ABSENT, Kind.NULL, Kind.BROKEN})
 _TEXT_OR_NONE: Final = frozenset({Kind.TEXT, Kind.ABSENT, Kind.NULL})
 _BOOLEANS: Final = {
@@ -57,7 +58,7 @@ def normalized(column: Column, declared: SourceField | None, source: Source, *, 
     if declared is None:
         return _undeclared(column, infer=infer)
     if declared.type in _TEXTS:
-        return column.with_columns(of_kind(Kind.TEXT, where=is_kind(Kind.NUMBER, *_TEMPORAL), otherwise=KIND))
+        return _as_texts(column)
     if declared.type in _NUMBERS:
         return _converted(
             _numbers(column), (Kind.TEXT,), (Kind.NUMBER, Kind.BOOLEAN), _amounts(declared), "NOT_A_NUMBER"
@@ -82,6 +83,17 @@ def _tidied(column: Column, source: Source) -> Column:
     return column.with_columns(clean=clean, nothing=nothing).select(
         pl.when("nothing").then(None).otherwise(pl.coalesce("clean", TEXT)).alias("text"),
         of_kind(Kind.NULL, where=pl.col("nothing"), otherwise=KIND),
+    )
+
+
+def _as_texts(column: Column) -> Column:
+    """Numbers and dates become texts as they were written; NaN and infinity are no numbers to be written."""
+    if not has(column, *_SPELLED):
+        return column
+    broken = is_kind(Kind.NUMBER) & TEXT.str.contains("[nN]")
+    return column.select(
+        pl.when(broken).then(pl.lit("NOT_A_NUMBER")).otherwise(TEXT).alias("text"),
+        of_kind(Kind.BROKEN, where=broken, otherwise=of_kind(Kind.TEXT, where=is_kind(*_SPELLED), otherwise=KIND)),
     )
 
 

@@ -138,7 +138,7 @@ def contents(state: State) -> dict[bytes, object]:
     return {key: (known["data"], known["rowversion"]) for key, known in state.rows.items()}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(batches())
 def test_a_repeated_batch_changes_nothing(batch: tuple[Entity, list[Row]]) -> None:
     entity, rows = batch
@@ -150,7 +150,7 @@ def test_a_repeated_batch_changes_nothing(batch: tuple[Entity, list[Row]]) -> No
     assert not {"insert", "update"} & set(again)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(batches(), st.integers(0, 8))
 def test_cutting_a_batch_into_pages_gives_the_same_state(batch: tuple[Entity, list[Row]], cut: int) -> None:
     entity, rows = batch
@@ -162,7 +162,7 @@ def test_cutting_a_batch_into_pages_gives_the_same_state(batch: tuple[Entity, li
     }
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(batches(), st.randoms())
 def test_the_order_of_rows_does_not_matter_where_rowversions_differ(
     batch: tuple[Entity, list[Row]], random: object

@@ -37,6 +37,8 @@ def test_a_declared_text_is_protected(declared: OracleType) -> None:
     assert one("00123", declared, infer=True) == ("00123", Kind.TEXT)
     assert one(Decimal("1.50"), declared) == ("1.50", Kind.TEXT)
     assert one(date(2025, 1, 2), declared) == ("2025-01-02", Kind.TEXT)
+    assert one(Decimal("1E+5"), declared) == ("1E+5", Kind.TEXT)
+    assert one(float("nan"), declared) == one(Decimal("-Infinity"), declared) == ("NOT_A_NUMBER", Kind.BROKEN)
     assert one(True, declared) == ("true", Kind.BOOLEAN)
     assert one([1], declared) == ("[1]", Kind.JSON)
 
