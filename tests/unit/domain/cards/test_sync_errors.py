@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.cards import sync_errors
-from domain.cards.sync_errors import SENTENCES, code_for, sentence
+from domain.cards.sync_errors import BLOCKING, SENTENCES, code_for, is_blocking, sentence
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_every_code_has_a_sentence_of_its_own() -> None:
 
 def test_an_unknown_code_reads_as_a_failure_of_ours() -> None:
     assert sentence("SOMETHING_NEW") == SENTENCES["SYNC_FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("code", "blocking"), [("TOKEN_REJECTED", True), ("ACCOUNT_NOT_LINKED", True), ("CARDTRADER_UNAVAILABLE", False)]
+)
+def test_only_a_new_link_helps_an_account_that_cannot_ask(code: str, blocking: bool) -> None:
+    assert is_blocking(code) == blocking
+    assert (sentence(code) in BLOCKING) == blocking
