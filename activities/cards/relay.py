@@ -6,6 +6,7 @@ Safe in every worker at once: a poke may be repeated, and what is pending is rea
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -25,6 +26,8 @@ Poke = Callable[[UUID], Awaitable[None]]
 _AGE = timedelta(seconds=3)
 # Changes take longer than events: a batch that is worked on needs no poke.
 _AGE_OF_CHANGES = timedelta(seconds=10)
+# A poke that arrived is never lost again; every other one would only lengthen a busy account's history.
+_REST = timedelta(seconds=15)
 _MOST_SELLERS = 500
 _log = structlog.get_logger(__name__)
 
@@ -45,10 +48,14 @@ class EventRelay:
         *,
         interval: float = 3.0,
         age: timedelta = _AGE,
+        rest: timedelta = _REST,
         waiting: Waiting = inbox.sellers_waiting,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._poke = database, poke
         self._interval, self._age, self._waiting = interval, age, waiting
+        self._rest, self._clock = rest.total_seconds(), clock
+        self._poked: dict[UUID, float] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -71,12 +78,16 @@ class EventRelay:
                 _log.warning("relay.failed", reason=type(error).__name__)
 
     async def relay(self) -> int:
-        """One turn: poke every account with old pending work; how many."""
+        """One turn: poke every account with old pending work that was not poked just before; how many."""
+        now = self._clock()
         async with self._database.begin() as connection:
             waiting = await self._waiting(connection, age=self._age, most=_MOST_SELLERS)
-        poked = [user_id for user_id in waiting if await self._try(user_id)]
-        if waiting:
-            _log.info("relay.poked", accounts=len(poked), lost=len(waiting) - len(poked))
+        self._poked = {user_id: at for user_id, at in self._poked.items() if now - at < self._rest}
+        due = [user_id for user_id in waiting if user_id not in self._poked]
+        poked = [user_id for user_id in due if await self._try(user_id)]
+        self._poked |= dict.fromkeys(poked, now)
+        if due:
+            _log.info("relay.poked", accounts=len(poked), lost=len(due) - len(poked))
         return len(poked)
 
     async def _try(self, user_id: UUID) -> bool:
@@ -88,9 +99,11 @@ class EventRelay:
         return True
 
 
-def change_relay(database: Database, poke: Poke, *, age: timedelta = _AGE_OF_CHANGES) -> EventRelay:
+def change_relay(
+    database: Database, poke: Poke, *, age: timedelta = _AGE_OF_CHANGES, rest: timedelta = _REST
+) -> EventRelay:
     """Looks for changes that nobody sends, follows or verifies."""
-    return EventRelay(database, poke, age=age, waiting=change_batches.sellers_waiting)
+    return EventRelay(database, poke, age=age, rest=rest, waiting=change_batches.sellers_waiting)
 
 
 @asynccontextmanager

@@ -94,8 +94,8 @@ class World:
         self.hands = Hands(self.act, self.rows, self.rng, self.story.blueprints)
         self.engine.news_is_in = lambda: not self.postman.under_way
         self._relays = (
-            EventRelay(self.database, self._poke, age=timedelta(0)),
-            change_relay(self.database, self._poke_changes, age=timedelta(0)),
+            EventRelay(self.database, self._poke, age=timedelta(0), rest=timedelta(0)),
+            change_relay(self.database, self._poke_changes, age=timedelta(0), rest=timedelta(0)),
             PurchaseRelay(self.database, self._start_purchase, age=timedelta(0)),
         )
 

@@ -224,6 +224,23 @@ async def test_the_relay_pokes_who_waits_and_survives_a_fault(database: Database
         await eventually(both)
 
 
+async def test_the_relay_leaves_an_account_alone_that_it_has_just_told(database: Database) -> None:
+    poked: list[UUID] = []
+    now = [0.0]
+    async with database.begin() as connection:
+        user_id = await new_seller(connection)
+        await received(connection, user_id)
+
+    async def poke(told: UUID) -> None:
+        poked.append(told)
+
+    relay = EventRelay(database, poke, age=NOW, rest=timedelta(seconds=15), clock=lambda: now[0])
+    for at in (0.0, 14.9, 15.0):
+        now[0] = at
+        await relay.relay()
+    assert poked.count(user_id) == 2
+
+
 async def test_the_relay_sees_old_events_of_accounts_that_can_act(database: Database) -> None:
     async with database.begin() as connection:
         user_id = await new_seller(connection)
