@@ -20,7 +20,7 @@ import httpx
 from fastapi import FastAPI
 
 from activities.cards.changes import AccountChanges
-from activities.cards.purchases import Patience as PurchasePatience
+from activities.cards.purchase_waits import Patience as PurchasePatience
 from activities.cards.purchases import Purchases
 from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
