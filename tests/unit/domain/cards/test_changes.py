@@ -199,7 +199,7 @@ def test_a_listing_is_never_sent_again_once_it_was_made(had: list[int], copies: 
         ((300, 299, 0, 0, 9_000), "send"),
     ],
 )
-def test_one_thing_after_another(counts: tuple[int, int, int, int], work: str) -> None:
+def test_one_thing_after_another(counts: tuple[int, int, int, int, int], work: str) -> None:
     waiting, slow, in_job, unknown, done = counts
     assert next_work(waiting=waiting, slow=slow, in_job=in_job, unknown=unknown, done=done) == work
 
