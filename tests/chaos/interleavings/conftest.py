@@ -14,7 +14,7 @@ import pytest
 from tests.chaos.interleavings.report import Tally
 from tests.chaos.interleavings.stage import Stage, open_stage
 
-BLOCK: Final = 20
+BLOCK: Final = 10
 _SHORT: Final = 300
 _PER_LONG_SEED: Final = 50
 _TALLY: Final = pytest.StashKey[Tally]()

@@ -192,12 +192,12 @@ class Schedule:
         may_die = process.mortal and self.deaths < self.pace.deaths
         if may_die and self.rng.random() < self.pace.death:
             self.deaths += 1
-            self._note(f"{process.name} DIES at {chosen.label}")
+            self.trace.append(f"{process.name} DIES at {chosen.label}")
             process.dead = True
             if process.task:
                 process.task.cancel()
             return
-        self._note(f"{process.name}: {chosen.label}")
+        self.trace.append(f"{process.name}: {chosen.label}")
         self._parked.remove(chosen)
         chosen.resumed.set_result(None)
 
@@ -228,9 +228,6 @@ class Schedule:
             if asyncio.get_running_loop().time() > deadline:
                 raise StuckError(f"{self._live} processes neither pause nor end")
         return True
-
-    def _note(self, line: str) -> None:
-        self.trace.append(line)
 
 
 def _others_are_ready() -> bool:

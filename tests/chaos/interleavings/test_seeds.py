@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.chaos.interleavings.play import play
 from tests.chaos.interleavings.report import Tally, told
 from tests.chaos.interleavings.stage import Stage
 from tests.chaos.interleavings.story import story
 
 
+@pytest.mark.timeout(600)
 async def test_the_laws_hold(stage: Stage, tally: Tally, seeds: Sequence[int]) -> None:
     broken = []
     for seed in seeds:
