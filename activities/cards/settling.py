@@ -60,7 +60,8 @@ class ChangeSettler:
                 sold = await change_queue.sold_since(connection, user_id, concerned)
                 # Of a sale that was told meanwhile nobody knows whether this stock shows it: the next look will.
                 still = [one.change for one in concerned if sold[one.change.id] == before[one.change.id]]
-                found = [(change, _find(change, products, sold[change.id])) for change in still]
+                doubtful = await change_queue.beside_purchases(connection, user_id, concerned)
+                found = [(one, _find(one, products, sold[one.id], doubtful=one.id in doubtful)) for one in still]
                 await self._record(connection, user_id, found)
 
     async def _record(self, connection: AsyncConnection, user_id: UUID, found: Found) -> None:
@@ -87,7 +88,11 @@ def _failure(change: Change, reason: Reason, fields: Sequence[str] = ()) -> Endi
     return Ending(change, "failed", reason, sentence(reason, fields))
 
 
-def _find(change: Change, products: Mapping[int, Sequence[Product | BadProduct]], sold: Mapping[int, int]) -> Finding:
+def _find(
+    change: Change, products: Mapping[int, Sequence[Product | BadProduct]], sold: Mapping[int, int], *, doubtful: bool
+) -> Finding:
+    if doubtful and change.tells_by_quantity:
+        return Finding("undecided")
     # One that names no usable blueprint may belong to any.
     return find_out(change, [*products.get(change.blueprint_id, ()), *products.get(0, ())], sold)
 

@@ -43,12 +43,28 @@ _BLUEPRINTS: Final = text(f"""
 """)  # noqa: S608 - constants only
 # By blueprint: a new listing's copies may have gone to a product of any id.
 _SOLD: Final = text("""
-    SELECT sent.id, line.product_id, sum(line.quantity)::int AS copies
+    WITH sent AS (
+        SELECT * FROM unnest(cast(:ids AS bigint[]), cast(:blueprints AS int[]), cast(:sent_at AS timestamptz[]))
+                      AS sent(id, blueprint_id, sent_at)
+    ), sale AS (
+        SELECT sent.id, line.product_id, line.quantity
+        FROM sent JOIN order_lines AS line ON line.blueprint_id = sent.blueprint_id AND line.created_at >= sent.sent_at
+        WHERE line.user_id = :user_id AND line.product_id IS NOT NULL
+        UNION ALL
+        SELECT sent.id, bought.product_id, bought.quantity
+        FROM sent JOIN purchases AS bought ON bought.blueprint_id = sent.blueprint_id AND bought.sent_at >= sent.sent_at
+        WHERE bought.user_id = :user_id AND bought.state = 'purchased'
+    )
+    SELECT id, product_id, sum(quantity)::int AS copies FROM sale GROUP BY id, product_id
+""")
+# Under way when the change was sent or still so, or of unknown outcome: nobody knows which quantity shows its copies.
+_BESIDE: Final = text("""
+    SELECT DISTINCT sent.id
     FROM unnest(cast(:ids AS bigint[]), cast(:blueprints AS int[]), cast(:sent_at AS timestamptz[]))
          AS sent(id, blueprint_id, sent_at)
-    JOIN order_lines AS line ON line.blueprint_id = sent.blueprint_id AND line.created_at >= sent.sent_at
-    WHERE line.user_id = :user_id AND line.product_id IS NOT NULL
-    GROUP BY sent.id, line.product_id
+    JOIN purchases AS bought ON bought.blueprint_id = sent.blueprint_id AND bought.sent_at IS NOT NULL
+    WHERE bought.user_id = :user_id AND coalesce(bought.ended_at, now()) >= sent.sent_at
+      AND (bought.sent_at < sent.sent_at OR bought.state = 'sending' OR bought.reason = 'OUTCOME_UNKNOWN')
 """)
 
 
@@ -94,20 +110,26 @@ async def to_verify(
 
 
 async def sold_since(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> dict[int, dict[int, int]]:
-    """By change: copies by product, of its blueprint, that order items told of since it was sent."""
-    found = await connection.execute(
-        _SOLD,
-        {
-            "user_id": user_id,
-            "ids": [one.change.id for one in sent],
-            "blueprints": [one.change.blueprint_id for one in sent],
-            "sent_at": [one.sent_at for one in sent],
-        },
-    )
+    """By change: copies by product, of its blueprint, sold since it was sent: orders told of, or bought here."""
+    found = await connection.execute(_SOLD, _sendings(user_id, sent))
     sold: dict[int, dict[int, int]] = {one.change.id: {} for one in sent}
     for change_id, product_id, copies in found:
         sold[change_id][product_id] = copies
     return sold
+
+
+async def beside_purchases(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> set[int]:
+    """Ids of changes about which quantities tell nothing, because copies were bought here at the same time."""
+    return set((await connection.execute(_BESIDE, _sendings(user_id, sent))).scalars())
+
+
+def _sendings(user_id: UUID, sent: Sequence[Sent]) -> dict[str, object]:
+    return {
+        "user_id": user_id,
+        "ids": [one.change.id for one in sent],
+        "blueprints": [one.change.blueprint_id for one in sent],
+        "sent_at": [one.sent_at for one in sent],
+    }
 
 
 def _change(row: Row[Any]) -> Change:

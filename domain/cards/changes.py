@@ -67,6 +67,11 @@ class Change:
         """Copies to add to, or take from, a product that is on sale."""
         return self.delta if self.action == "update" else 0
 
+    @property
+    def tells_by_quantity(self) -> bool:
+        """Whether only a quantity can tell that it was made."""
+        return bool(self.difference) and self.quantity_before is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -145,7 +150,7 @@ def find_out(change: Change, shown: Sequence[Shown], sold: Mapping[int, int]) ->
         return Finding("applied" if product is None else "not_applied")
     if isinstance(product, BadProduct) or (product is None and _unreadable(shown)):
         return Finding("undecided")
-    if change.difference and change.quantity_before is not None:
+    if change.tells_by_quantity and change.quantity_before is not None:
         now, copies = (product.quantity if product else None), sold.get(change.product_id or 0, 0)
         before, delta = change.quantity_before, change.difference
         return Finding(outcome_of_difference(before=before, delta=delta, now=now, sold=copies))

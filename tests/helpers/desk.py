@@ -216,6 +216,28 @@ class Desk:
         async with self.database.begin() as connection:
             await connection.execute(text(statement), {"user": self.user_id, **values})
 
+    async def bought_here(self, product_id: int, *, state: str = "purchased", copies: int = 1) -> None:
+        """A buyer of ours has taken copies off CardTrader, or is about to."""
+        row = await self.row(product_id)
+        self.sell(product_id, copies)
+        operation, purchase = (
+            """
+            INSERT INTO sync_operations (user_id, operation_id, operation_type, status)
+            VALUES (:user, :operation, 'purchase', 'completed')
+        """,
+            """
+            INSERT INTO purchases (user_id, operation_id, idempotency_key, item_id, blueprint_id, product_id, quantity,
+                                   local_before, state, sent_at, ended_at)
+            VALUES (:user, :operation, :operation, :item, :blueprint, :product, :copies, 9, cast(:state AS text), now(),
+                    CASE WHEN cast(:state AS text) = 'purchased' THEN now() END)
+        """,
+        )
+        values = {"user": self.user_id, "operation": str(uuid4())}
+        named = {"item": row["id"], "blueprint": row["blueprint_id"], "product": product_id, "copies": copies}
+        async with self.database.begin() as connection:
+            await connection.execute(text(operation), values)
+            await connection.execute(text(purchase), {**values, **named, "state": state})
+
     def on_sale(self, product_id: int) -> Any:
         """What CardTrader has; None when it is gone."""
         row = self.seller.stock.find(product_id)

@@ -55,6 +55,31 @@ async def test_a_difference_is_made_once_beside_a_sale_that_is_told(desk: Desk, 
 
 
 @LOST
+async def test_a_difference_is_made_once_beside_a_purchase(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    task = await desk.edit(product, quantity=had - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+    await desk.bought_here(product)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had - 2
+    assert (await desk.ended(task)).status == "completed"
+
+
+@LOST
+async def test_a_purchase_under_way_leaves_a_difference_undecided(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    task = await desk.edit(product, quantity=desk.on_sale(product).quantity - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+    await desk.bought_here(product, state="sending")
+    await desk.work()
+    ended = await desk.ended(task)
+    assert (ended.status, ended.first["reason"]) == ("failed", "OUTCOME_UNKNOWN")
+
+
+@LOST
 async def test_a_sale_that_is_told_while_the_stock_is_read_does_not_decide(desk: Desk, kind: Any) -> None:
     product, *_ = desk.products(least=4)
     had = desk.on_sale(product).quantity
