@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
 import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from db.session import Database
 from devstack import DevStack
@@ -15,6 +17,20 @@ from tests.helpers.shop import Shop
 BLUEPRINTS = 1_000
 
 OpenShop = Callable[..., Awaitable[Shop]]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevStack]:
+    """Servers of their own: the queues' names are fixed, and our workers would take other tests' workflows."""
+    data_dir = tmp_path_factory.mktemp("cards")
+    with DevStack(data_dir, services={"postgres", "valkey", "temporal"}, durable=False, environ={}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def temporal_client(stack: DevStack) -> Client:
+    """A client of their Temporal server."""
+    return await Client.connect(stack.env()["TEMPORAL_ADDRESS"], data_converter=pydantic_data_converter)
 
 
 @pytest.fixture(scope="session")
