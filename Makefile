@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos check bench lock example clean
+.PHONY: help install demo test coverage chaos check bench lock example clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -17,7 +17,10 @@ install: ## create .venv from requirements.lock (done by every target that needs
 demo: install ## start everything and run a bulk sync; ARGS="--products 200000 --exit"
 	@"$(PY)" -m cli demo $(ARGS)
 
-test: install ## all tests, a process per core, with coverage
+test: install ## all tests, a process per core
+	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile
+
+coverage: install ## the same with the branches they take
 	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
 
 chaos: install ## random faults and seeded interleavings: make chaos SEEDS=100, or one again: make chaos SEED=17

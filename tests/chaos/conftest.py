@@ -14,7 +14,7 @@ from devstack import DevStack
 from tests.chaos.report import Report
 from tests.chaos.site import SERVERS, Site, chaos_ports
 
-SHORT = (4, 10)
+SHORT = (10,)
 _REPORT = pytest.StashKey[Report]()
 
 

@@ -12,7 +12,7 @@ from tests.chaos.interleavings.stage import Stage
 from tests.chaos.interleavings.story import story
 
 
-# Half the time of hundreds of stories would go into counting the lines that all other tests have counted.
+# A good part of their time would go into counting lines that all other tests have counted.
 @pytest.mark.no_cover
 @pytest.mark.timeout(600)
 async def test_the_laws_hold(stage: Stage, tally: Tally, seeds: Sequence[int]) -> None:
