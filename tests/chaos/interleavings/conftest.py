@@ -1,6 +1,7 @@
 """One stage for all seeds of a module, and the report at the end.
 
-Without anything 120 seeds run, which is what fits into `make test`. `CHAOS_SEEDS=20` runs fifty times as many seeds as that, `CHAOS_SEED=7` only that one.
+Without anything 120 seeds run, which is what fits into `make test`. `CHAOS_SEEDS=20` runs fifty times as many seeds
+as that, `CHAOS_SEED=7` only that one.
 """
 
 from __future__ import annotations
