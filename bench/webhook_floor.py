@@ -14,7 +14,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI, Header, Request
 
-from api.errors import WebhookRejected
+from api.cards.errors import WebhookRejected
 from api.main import create_app
 from settings import Settings
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.cards.errors import AccountBusy
 from api.cards.parameters import PREFIX
 from api.cards.state import latest_sync, linked_seller
 from api.deps import OwnerDep, ServicesDep
-from api.errors import AccountBusy, documented
+from api.errors import documented
 from api.services import Services
 from db.cards import disconnecting
 

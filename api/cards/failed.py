@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from api.cards.errors import NotRepeatable
 from api.cards.parameters import (
     MAX_BIGINT,
     PREFIX,
@@ -27,7 +28,7 @@ from api.cards.parameters import (
 from api.cards.starting import start_sync
 from api.cards.state import linked_seller, require_connected
 from api.deps import OwnerDep, ServicesDep
-from api.errors import NotFound, NotRepeatable, documented
+from api.errors import NotFound, documented
 from api.services import Services
 from db import failed_records
 from db.cards import inbox, stock

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.cards.errors import WebhookConflict
 from api.cards.senders import Sender
 from api.cards.transacting import in_transaction
-from api.errors import WebhookConflict
 from api.services import Services
 from db.cards import inbox, sales
 from db.vault import SecretUnreadable, Vault

@@ -12,13 +12,8 @@ from fastapi import Header, Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.cards.change_models import Waiting
-from api.cards.parameters import MAX_BIGINT
-from api.cards.state import is_disconnected
-from api.cards.transacting import in_transaction
-from api.errors import (
-    ApiError,
+from api.cards.errors import (
     IdempotencyConflict,
-    InvalidInput,
     ItemNotFound,
     ItemNotListed,
     ItemReserved,
@@ -26,7 +21,11 @@ from api.errors import (
     PreconditionFailed,
     SyncNotFound,
 )
-from api.errors import PlanDecided as PlanDecidedAnswer
+from api.cards.errors import PlanDecided as PlanDecidedAnswer
+from api.cards.parameters import MAX_BIGINT
+from api.cards.state import is_disconnected
+from api.cards.transacting import in_transaction
+from api.errors import ApiError, InvalidInput
 from api.services import Services
 from db.cards import sellers
 from db.cards.intents import Versions

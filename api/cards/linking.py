@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from api.cards.errors import AccountMismatch, SyncInProgress
 from api.cards.models import Linked, LinkRequest, SetupRequest
 from api.cards.parameters import PREFIX
 from api.cards.state import latest_sync
 from api.cards.verification import LinkedAccount
 from api.deps import OwnerDep, ServicesDep
-from api.errors import AccountMismatch, SyncInProgress, documented
+from api.errors import documented
 from api.services import Services
 from db.cards import sellers
 from db.cards.sellers import Seller

@@ -12,17 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from api.cards.errors import IdempotencyConflict, InsufficientQuantity, ItemNotFound, ItemNotListed, PurchaseRefused
 from api.cards.parameters import MAX_INT, PREFIX
 from api.deps import PrincipalDep, ServicesDep, get_owner
-from api.errors import (
-    IdempotencyConflict,
-    InsufficientQuantity,
-    InvalidInput,
-    ItemNotFound,
-    ItemNotListed,
-    PurchaseRefused,
-    documented,
-)
+from api.errors import InvalidInput, documented
 from api.services import Services
 from db.cards import purchases, reservations
 from db.cards.purchases import Purchase

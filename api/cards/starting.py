@@ -12,12 +12,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from api.cards.errors import SyncInProgress, SyncNotFound
 from api.cards.models import Accepted
 from api.cards.parameters import PREFIX
 from api.cards.state import linked_seller, require_connected
 from api.cards.syncs import AlreadyRunning, RunningSync
 from api.deps import OwnerDep, ServicesDep
-from api.errors import ApiError, SyncInProgress, SyncNotFound, TemporalUnavailable, documented
+from api.errors import ApiError, TemporalUnavailable, documented
 from api.services import Services
 from db.cards import operations, sellers
 from db.cards.sellers import Seller

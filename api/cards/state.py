@@ -12,9 +12,10 @@ from uuid import UUID
 
 import msgspec
 
+from api.cards.errors import SyncNotFound
 from api.cards.models import Failure, OperationInFlight, SyncCounts, SyncProgress
 from api.cards.syncs import RunningSync
-from api.errors import SyncNotFound, TemporalUnavailable
+from api.errors import TemporalUnavailable
 from api.services import Services
 from api.temporal import GLANCE
 from db.cards import operations, sellers

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from api.errors import ApiError, CardTraderRefused, CardTraderUnavailable, RateLimitExceeded, RedisUnavailable
+from api.cards.errors import CardTraderRefused, CardTraderUnavailable, RateLimitExceeded
+from api.errors import ApiError, RedisUnavailable
 from clients.cardtrader import CardTrader, CardTraderClient, clean_token
 from clients.cardtrader.errors import AccessDenied, CardTraderError, EdgeBlocked, TokenRejected, Unavailable
 from clients.errors import CircuitOpen, ClientError, LimiterUnavailable, RateLimited

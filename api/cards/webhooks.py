@@ -12,12 +12,13 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Path, Request
 from pydantic import BaseModel, Field
 
+from api.cards.errors import WebhookRejected
 from api.cards.intake import SecretReplaced, take_in
 from api.cards.parameters import PREFIX
 from api.cards.senders import Address, Sender
 from api.cards.state import linked_seller
 from api.deps import OwnerDep, ServicesDep
-from api.errors import BodyTooLarge, InvalidInput, WebhookRejected, documented
+from api.errors import BodyTooLarge, InvalidInput, documented
 from api.services import Services
 from db.cards import sellers
 from domain.cards.orders import Event, MalformedEvent, read_event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from api.errors import CardTraderRefused
+from api.cards.errors import CardTraderRefused
 from db.cards.tables import user_inventory_items
 from tests.helpers.api import PREFIX, error_of
 from tests.helpers.api_seller import Seller

@@ -13,7 +13,7 @@ from tests.helpers.stock import Stock
 @pytest.fixture(scope="module")
 async def shared_database(module_database_url: str) -> AsyncIterator[Database]:
     """The module's database."""
-    opened = Database.connect(module_database_url)
+    opened = Database.connect(module_database_url, pool_size=20)
     yield opened
     await opened.close()
 
