@@ -12,27 +12,20 @@ from typing import get_args
 
 import structlog
 import uvloop
-from redis.asyncio import Redis
 from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
-from activities.cards.leftovers import Leftovers
 from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
-from activities.cards.staging_area import StagingArea
-from activities.cards.wiring import Resources, cards_activities
+from activities.cards.wiring import open_cards
+from activities.connections import open_connections
 from activities.support import Activities
-from clients.cardtrader import CardTrader, new_http_client
-from clients.catalog import Catalog, catalog_engine
-from db.session import Database
-from db.vault import Vault
 from observability import configure_logging
 from process import connect_temporal, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
 from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
-from workflows.cards.contracts import SyncPlan
 from workflows.cards.poking import poke_account
 from workflows.cards.purchase import PurchaseWorkflow
 from workflows.cards.purchasing import start_purchase
@@ -49,42 +42,16 @@ WORKFLOWS = (
     ReconcileBlueprintWorkflow,
     ReconcileSweepWorkflow,
 )
+CONTEXTS = (open_cards,)
 _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def build_activities(settings: Settings, client: Client) -> AsyncIterator[dict[TaskQueue, Activities]]:
     """Every activity with its dependencies, by the queue it is called on; closes what it opened."""
-    async with AsyncExitStack() as stack:
-        database = Database.connect(
-            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
-        )
-        stack.push_async_callback(database.close)
-        redis = Redis.from_url(settings.redis_url.get_secret_value())
-        stack.push_async_callback(redis.aclose)
-        engine = catalog_engine(settings.catalog_dsn)
-        stack.callback(engine.dispose)
-        http = await stack.enter_async_context(new_http_client())
-        vault = Vault.from_setting(settings.fernet_key.get_secret_value())
-        cardtrader = CardTrader.limited(
-            http,
-            redis,
-            settings.cardtrader_api_base_url,
-            limit=settings.rate_limit_requests,
-            window=settings.rate_limit_window_seconds,
-            burst=settings.rate_limit_burst,
-            export_timeout=settings.export_timeout_seconds,
-        )
-        catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
-        plan = SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run)
-        resources = Resources(database, vault, cardtrader, catalog, StagingArea(settings.staging_dir), client)
-        await Leftovers(database, resources.area).sweep_at_start()
-        yield cards_activities(
-            resources,
-            plan,
-            chunk_size=settings.bulk_chunk_size,
-            writes_enabled=settings.cardtrader_writes_enabled,
-        )
+    async with open_connections(settings, client) as connections, AsyncExitStack() as stack:
+        contexts = [await stack.enter_async_context(build(settings, connections)) for build in CONTEXTS]
+        yield {queue: [run for context in contexts for run in context.get(queue, [])] for queue in task_queues.ALL}
 
 
 def wanted_schedules(settings: Settings) -> dict[str, Schedule]:

@@ -1,43 +1,37 @@
 """Composition root of the facade: settings in, one ASGI application out.
 
-`create_app` serves the `cards` context at `/`. Another context is an app of its own made by `context_app` and
-mounted below its name; the lifespan here opens what all of them share.
+`cards` is served at `/`. Every other context is an application of its own, with its own documentation page, mounted
+below its name: an entry in `MOUNTED`. The lifespan here opens what they share, and the services of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from redis.asyncio import Redis
 from starlette.routing import Mount
 
-from api import error_handlers, health, metrics, probes
-from api.auth import Authenticator, load_public_keys
-from api.cards.account_work import AccountWork
-from api.cards.purchase_runs import PurchaseRuns
+from api import error_handlers, health, metrics
 from api.cards.router import cards_routers
-from api.cards.signalling import AccountSignals
-from api.cards.signatures import Signatures
-from api.cards.syncs import BulkSyncs
-from api.cards.verification import CardTraderVerifier
+from api.cards.services import open_cards
+from api.connections import Connections, open_connections
 from api.metrics import HttpMetrics, observe_pool
 from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.services import Services
-from api.temporal import CALL, connect
-from clients.cardtrader import CardTrader, new_http_client
-from db.session import Database
-from db.vault import Vault
 from observability import Metrics, RecentLogs, configure_logging
 from settings import Settings
-from workflows import task_queues
-from workflows.cards.poking import poke_account
 
-OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
+Opened = Mapping[str, Services]
+"""The services of each context, by its name."""
+OpenServices = Callable[[Settings], AbstractAsyncContextManager[Opened]]
+OpenContext = Callable[[Settings, Connections], AbstractAsyncContextManager[Services]]
+
+MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {}
+OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards}
 
 _METER = "brx_sync.api"
 
@@ -51,6 +45,8 @@ def create_app(settings: Settings, open_services: OpenServices | None = None) ->
         "Keeps a seller's card stock the same on Ebartex and CardTrader.",
         [*cards_routers(development=settings.is_development), health.router, metrics.router],
     )
+    for name, build in MOUNTED.items():
+        app.mount(f"/{name}", build(settings))
     app.router.lifespan_context = _lifespan(settings, measured, open_services or _open_services)
     app.state.metrics = measured
     if settings.is_development:
@@ -74,71 +70,29 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
-            for served in (app, *_mounted(app)):
-                served.state.services = services
-            observe_pool(measured.provider.get_meter(_METER), services.database)
+        async with open_services(settings) as opened:
+            for name, served in {"cards": app, **_mounted(app)}.items():
+                if name in opened:
+                    served.state.services = opened[name]
+            observe_pool(measured.provider.get_meter(_METER), opened["cards"].database)
             yield
         measured.shutdown()
 
     return lifespan
 
 
-def _mounted(app: FastAPI) -> list[FastAPI]:
-    return [route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, FastAPI)]
+def _mounted(app: FastAPI) -> dict[str, FastAPI]:
+    mounts = (route for route in app.routes if isinstance(route, Mount))
+    return {mount.path.strip("/"): mount.app for mount in mounts if isinstance(mount.app, FastAPI)}
 
 
 @asynccontextmanager
-async def _open_services(settings: Settings) -> AsyncIterator[Services]:
-    async with AsyncExitStack() as stack:
-        database = Database.connect(
-            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
-        )
-        stack.push_async_callback(database.close)
-        redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
-        stack.push_async_callback(redis.aclose)
-        http = await stack.enter_async_context(new_http_client())
-        temporal = await connect(settings.temporal_address, settings.temporal_namespace)
-        vault = Vault.from_setting(settings.fernet_key.get_secret_value())
-        signals = AccountSignals(partial(poke_account, temporal, timeout=CALL))
-        yield Services(
-            database=database,
-            vault=vault,
-            authenticator=_authenticator(settings),
-            verifier=CardTraderVerifier(
-                CardTrader.limited(
-                    http,
-                    redis,
-                    settings.cardtrader_api_base_url,
-                    limit=settings.rate_limit_requests,
-                    window=settings.rate_limit_window_seconds,
-                    burst=settings.rate_limit_burst,
-                )
-            ),
-            syncs=BulkSyncs(temporal),
-            accounts=AccountWork(temporal),
-            purchases=PurchaseRuns(temporal),
-            signals=await stack.enter_async_context(signals.running()),
-            signatures=Signatures(vault),
-            public_base_url=settings.public_base_url.rstrip("/"),
-            writes_enabled=settings.cardtrader_writes_enabled,
-            probes={
-                "postgresql": probes.postgresql(database),
-                "redis": probes.redis(redis),
-                "mysql": probes.catalog(settings.catalog_dsn),
-                "temporal": probes.temporal(temporal),
-                "worker": probes.WorkerProbe(temporal, task_queues.ALL),
-            },
-        )
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    return Authenticator(
-        load_public_keys(settings.jwt_public_key.get_secret_value()),
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-        leeway_seconds=settings.jwt_leeway_seconds,
-    )
+async def _open_services(settings: Settings) -> AsyncIterator[Opened]:
+    async with open_connections(settings) as connections, AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(open_context(settings, connections))
+            for name, open_context in OPENERS.items()
+        }
 
 
 def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics) -> None:

@@ -1,11 +1,14 @@
-"""What the routes work with; built by `api.main`, replaced by fakes in tests."""
+"""What the routes of every context work with; a context adds its own in `api/<context>/services.py`.
+
+Opened by `api.main`, replaced by fakes in tests.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -16,13 +19,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
-from api.cards.account_work import AccountWork
-from api.cards.purchase_runs import PurchaseRuns
-from api.cards.senders import Senders
-from api.cards.signalling import AccountSignals
-from api.cards.signatures import Signatures
-from api.cards.syncs import BulkSyncs
-from api.cards.verification import AccountVerifier
 from api.errors import DatabaseUnavailable
 from api.probes import Probe
 from db.session import Database
@@ -50,24 +46,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Dependencies of every route."""
+    """Dependencies of every route of every context."""
 
     database: Database
     vault: Vault
     authenticator: Authenticator
-    verifier: AccountVerifier
-    syncs: BulkSyncs
-    accounts: AccountWork
-    purchases: PurchaseRuns
-    signals: AccountSignals
-    signatures: Signatures
     public_base_url: str
-    writes_enabled: bool = True
     probes: Mapping[str, Probe]
-    senders: Senders = field(default_factory=Senders)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
-    stream_interval: float = 1.0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from temporalio.client import Client
@@ -11,6 +13,7 @@ from activities.cards.changes import AccountChanges
 from activities.cards.chunks import ChunkMerge
 from activities.cards.events import AccountEvents
 from activities.cards.export import ExportStaging
+from activities.cards.leftovers import Leftovers
 from activities.cards.operations import SyncOperations
 from activities.cards.orders import MissedOrders
 from activities.cards.purchases import Purchases
@@ -18,11 +21,13 @@ from activities.cards.reread import ContestedReread
 from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
 from activities.cards.sweep import ReconcileSweep
+from activities.connections import Connections
 from activities.support import Activities
 from clients.cardtrader import CardTrader
-from clients.catalog import Catalog
+from clients.catalog import Catalog, catalog_engine
 from db.session import Database
 from db.vault import Vault
+from settings import Settings
 from workflows import task_queues
 from workflows.cards.contracts import SyncPlan
 from workflows.task_queues import TaskQueue
@@ -38,6 +43,33 @@ class Resources:
     catalog: Catalog
     area: StagingArea
     temporal: Client
+
+
+@asynccontextmanager
+async def open_cards(settings: Settings, connections: Connections) -> AsyncIterator[dict[TaskQueue, Activities]]:
+    """The activities, over connections that stay open longer than they."""
+    cardtrader = CardTrader.limited(
+        connections.http,
+        connections.redis,
+        settings.cardtrader_api_base_url,
+        limit=settings.rate_limit_requests,
+        window=settings.rate_limit_window_seconds,
+        burst=settings.rate_limit_burst,
+        export_timeout=settings.export_timeout_seconds,
+    )
+    database, area = connections.database, StagingArea(settings.staging_dir)
+    await Leftovers(database, area).sweep_at_start()
+    engine = catalog_engine(settings.catalog_dsn)
+    catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
+    try:
+        yield cards_activities(
+            Resources(database, connections.vault, cardtrader, catalog, area, connections.temporal),
+            SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run),
+            chunk_size=settings.bulk_chunk_size,
+            writes_enabled=settings.cardtrader_writes_enabled,
+        )
+    finally:
+        engine.dispose()
 
 
 def cards_activities(

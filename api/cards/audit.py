@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.cards import state
+from api.cards.deps import ServicesDep
 from api.cards.models import Failure, SyncCounts
 from api.cards.parameters import PREFIX, CursorQuery, Instant, LimitQuery, decode_cursor, next_cursor, page_size
-from api.deps import OwnerDep, ServicesDep
+from api.cards.services import CardsServices
+from api.deps import OwnerDep
 from api.errors import documented
-from api.services import Services
 from db.cards import operations
 from db.cards.operations import Operation
 from db.keyset import Position
@@ -81,7 +82,7 @@ async def list_operations(
     )
 
 
-def _entry(services: Services, operation: Operation) -> OperationEntry:
+def _entry(services: CardsServices, operation: Operation) -> OperationEntry:
     return OperationEntry(
         operation_id=operation.operation_id,
         type=operation.operation_type,

@@ -11,12 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import AccountBusy
 from api.cards.parameters import PREFIX
+from api.cards.services import CardsServices
 from api.cards.state import latest_sync, linked_seller
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import documented
-from api.services import Services
 from db.cards import disconnecting
 
 router = APIRouter(prefix=PREFIX, tags=["link"])
@@ -66,7 +67,7 @@ async def disconnect(
     return Disconnected(message=_MESSAGES[body.action], action=body.action)
 
 
-async def _stop(services: Services, user_id: UUID) -> None:
+async def _stop(services: CardsServices, user_id: UUID) -> None:
     async def nothing_runs() -> bool:
         return not await _syncs(services, user_id) and await _is_quiet(services, user_id)
 
@@ -74,7 +75,7 @@ async def _stop(services: Services, user_id: UUID) -> None:
         raise AccountBusy(user_id=str(user_id))
 
 
-async def _syncs(services: Services, user_id: UUID) -> bool:
+async def _syncs(services: CardsServices, user_id: UUID) -> bool:
     """Whether a bulk sync still runs, or was registered and is about to; it is asked to stop."""
     running = await services.syncs.running(user_id)
     if running is not None:
@@ -84,14 +85,14 @@ async def _syncs(services: Services, user_id: UUID) -> bool:
     return newest is not None and newest.is_open
 
 
-async def _is_quiet(services: Services, user_id: UUID) -> bool:
+async def _is_quiet(services: CardsServices, user_id: UUID) -> bool:
     """Whether no round of the account's workflow and no purchase is under way."""
     async with services.transaction() as connection:
         buying = await disconnecting.has_open_purchase(connection, user_id)
     return not buying and await services.accounts.is_quiet(user_id)
 
 
-async def _remove(services: Services, user_id: UUID) -> None:
+async def _remove(services: CardsServices, user_id: UUID) -> None:
     """The stock goes in bites, so that none takes long; the token goes last, so that a repeat can finish."""
     more = True
     while more:

@@ -11,10 +11,11 @@ import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.parameters import PREFIX, CursorQuery, LimitQuery, decode_cursor, next_cursor, page_size
-from api.deps import OwnerDep, ServicesDep
+from api.cards.services import CardsServices
+from api.deps import OwnerDep
 from api.errors import NotFound, documented
-from api.services import Services
 from db.cards import drift, operations
 from db.cards.operations import Operation
 from db.keyset import Position
@@ -97,7 +98,7 @@ async def drift_report(
     )
 
 
-async def _reporting(services: Services, user_id: UUID, operation_id: UUID | None) -> tuple[Operation, Summary]:
+async def _reporting(services: CardsServices, user_id: UUID, operation_id: UUID | None) -> tuple[Operation, Summary]:
     """The operation behind a report; someone else's is as unknown as none."""
     async with services.transaction() as connection:
         wanted = str(operation_id) if operation_id else await drift.newest_report(connection, user_id)

@@ -7,9 +7,10 @@ from functools import partial
 from fastapi import APIRouter, Response
 
 from api.cards.change_models import EditRequest, ItemDeleted, ItemUpdated, Waiting
+from api.cards.deps import ServicesDep
 from api.cards.intents import IfMatch, ItemId, etag, record, versions
 from api.cards.parameters import PREFIX
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import documented
 from db.cards import intents
 from db.cards.intents import Recorded

@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import NotRepeatable
 from api.cards.parameters import (
     MAX_BIGINT,
@@ -25,11 +26,11 @@ from api.cards.parameters import (
     next_cursor,
     page_size,
 )
+from api.cards.services import CardsServices
 from api.cards.starting import start_sync
 from api.cards.state import linked_seller, require_connected
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import NotFound, documented
-from api.services import Services
 from db import failed_records
 from db.cards import inbox, stock
 from db.failed_records import FailedRecord
@@ -139,7 +140,7 @@ def _require_open(record: FailedRecord) -> None:
         )
 
 
-async def _reread(services: Services, user_id: UUID, record: FailedRecord) -> bool:
+async def _reread(services: CardsServices, user_id: UUID, record: FailedRecord) -> bool:
     """Ask the account's workflow for a re-read, as a webhook would; False when the blueprint is not known."""
     async with services.transaction() as connection:
         blueprint_id = blueprint_of(await failed_records.raw(connection, record.id))

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.cards.errors import WebhookConflict
 from api.cards.senders import Sender
+from api.cards.services import CardsServices
 from api.cards.transacting import in_transaction
-from api.services import Services
 from db.cards import inbox, sales
 from db.vault import SecretUnreadable, Vault
 from domain.cards.orders import Event, judge
@@ -23,7 +23,7 @@ class _NotStored(Exception):
     """Nothing may be applied: the webhook is a replay, or its secret was replaced."""
 
 
-async def take_in(services: Services, sender: Sender, event: Event, body: bytes) -> bool:
+async def take_in(services: CardsServices, sender: Sender, event: Event, body: bytes) -> bool:
     """Store and apply; False for a replay. Raises `WebhookConflict`, `SecretReplaced`, `DatabaseUnavailable`."""
     try:
         await _store(services, sender, event, body)
@@ -34,7 +34,7 @@ async def take_in(services: Services, sender: Sender, event: Event, body: bytes)
     return True
 
 
-async def _store(services: Services, sender: Sender, event: Event, body: bytes) -> None:
+async def _store(services: CardsServices, sender: Sender, event: Event, body: bytes) -> None:
     body_encrypted = services.vault.encrypt_bytes(body)
 
     async def stored(connection: AsyncConnection) -> None:

@@ -23,10 +23,10 @@ from api.cards.errors import (
 )
 from api.cards.errors import PlanDecided as PlanDecidedAnswer
 from api.cards.parameters import MAX_BIGINT
+from api.cards.services import CardsServices
 from api.cards.state import is_disconnected
 from api.cards.transacting import in_transaction
 from api.errors import ApiError, InvalidInput
-from api.services import Services
 from db.cards import sellers
 from db.cards.intents import Versions
 from db.cards.sellers import Seller
@@ -67,7 +67,7 @@ def etag(row_version: int) -> str:
 
 
 async def record(
-    services: Services,
+    services: CardsServices,
     user_id: UUID,
     work: Callable[[AsyncConnection], Awaitable[T]],
     *,
@@ -88,7 +88,7 @@ async def record(
     return done, _waiting(services, seller)
 
 
-def _waiting(services: Services, seller: Seller) -> Waiting | None:
+def _waiting(services: CardsServices, seller: Seller) -> Waiting | None:
     if seller.suspended_at is not None:
         return "RESUME"
     if is_disconnected(services, seller) or (seller.sync_status == "error" and seller.last_error in BLOCKING):

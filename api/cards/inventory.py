@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.parameters import (
     MAX_INT,
     PREFIX,
@@ -22,7 +23,7 @@ from api.cards.parameters import (
     next_cursor,
     page_size,
 )
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import documented
 from db.cards import inventory
 from db.cards.inventory import StockFilter

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import AccountMismatch, SyncInProgress
 from api.cards.models import Linked, LinkRequest, SetupRequest
 from api.cards.parameters import PREFIX
+from api.cards.services import CardsServices
 from api.cards.state import latest_sync
 from api.cards.verification import LinkedAccount
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import documented
-from api.services import Services
 from db.cards import sellers
 from db.cards.sellers import Seller
 
@@ -33,7 +34,7 @@ async def setup_test_user(body: SetupRequest, services: ServicesDep) -> Linked:
     return await _link(services, body.user_id, body.cardtrader_token.get_secret_value())
 
 
-async def _link(services: Services, user_id: UUID, token: str) -> Linked:
+async def _link(services: CardsServices, user_id: UUID, token: str) -> Linked:
     await _refuse_while_running(services, user_id)
     account = await services.verifier.verify(token)
     seller = await _store(services, user_id, account)
@@ -45,13 +46,13 @@ async def _link(services: Services, user_id: UUID, token: str) -> Linked:
     )
 
 
-async def _refuse_while_running(services: Services, user_id: UUID) -> None:
+async def _refuse_while_running(services: CardsServices, user_id: UUID) -> None:
     newest = await latest_sync(services, user_id)
     if newest is not None and newest.is_open:
         raise SyncInProgress(user_id=str(user_id), current_status="initial_sync", task_id=newest.operation_id)
 
 
-async def _store(services: Services, user_id: UUID, account: LinkedAccount) -> Seller:
+async def _store(services: CardsServices, user_id: UUID, account: LinkedAccount) -> Seller:
     async with services.transaction() as connection:
         # The lock orders us against a sync being registered: its row refers to this one.
         known = await sellers.find(connection, user_id, lock=True)

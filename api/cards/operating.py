@@ -9,9 +9,10 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import SchemaOutdated
 from api.cards.parameters import PREFIX, page_size
-from api.deps import ServicesDep, get_operator
+from api.deps import get_operator
 from api.errors import documented
 from db.cards import schema_check
 from db.migrate import newest_revision

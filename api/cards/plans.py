@@ -10,10 +10,11 @@ import msgspec
 from fastapi import APIRouter, Path
 
 from api.cards.change_models import ChangePlan
+from api.cards.deps import ServicesDep
 from api.cards.errors import PlanNotFound
 from api.cards.intents import record
 from api.cards.parameters import PREFIX
-from api.deps import OwnerDep, PrincipalDep, ServicesDep
+from api.deps import OwnerDep, PrincipalDep
 from api.errors import documented
 from db.cards import plans
 from db.cards.plans import Plan

@@ -12,11 +12,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import IdempotencyConflict, InsufficientQuantity, ItemNotFound, ItemNotListed, PurchaseRefused
 from api.cards.parameters import MAX_INT, PREFIX
-from api.deps import PrincipalDep, ServicesDep, get_owner
+from api.cards.services import CardsServices
+from api.deps import PrincipalDep, get_owner
 from api.errors import InvalidInput, documented
-from api.services import Services
 from db.cards import purchases, reservations
 from db.cards.purchases import Purchase
 from db.cards.reservations import ItemUnlisted, ReservationError, SellerSuspended, TooFewCopies, Wanted
@@ -117,7 +118,7 @@ async def purchase(
     return PurchasePending(task_id=str(found.operation_id), item_id=found.item_id)
 
 
-async def _reserved(services: Services, wanted: Wanted) -> Purchase:
+async def _reserved(services: CardsServices, wanted: Wanted) -> Purchase:
     """The reservation, or the purchase that the key named before."""
     try:
         async with services.transaction() as connection:
@@ -132,7 +133,7 @@ async def _reserved(services: Services, wanted: Wanted) -> Purchase:
     return earlier
 
 
-async def _again(services: Services, purchase: Purchase) -> Purchase:
+async def _again(services: CardsServices, purchase: Purchase) -> Purchase:
     async with services.transaction() as connection:
         return await purchases.find(connection, purchase.operation_id) or purchase
 

@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from api.cards.deps import ServicesDep
 from api.cards.models import Accepted
 from api.cards.parameters import MAX_INT, PREFIX
+from api.cards.services import CardsServices
 from api.cards.starting import launch, start_sync
 from api.cards.state import linked_seller
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import documented
-from api.services import Services
 from db.cards.sellers import Seller
 from workflows.cards.contracts import ReconcileBlueprint
 
@@ -45,7 +46,7 @@ async def sync_from_cardtrader(
     )
 
 
-async def _start_blueprint(services: Services, seller: Seller, blueprint_id: int, *, dry_run: bool) -> UUID:
+async def _start_blueprint(services: CardsServices, seller: Seller, blueprint_id: int, *, dry_run: bool) -> UUID:
     async def run(operation_id: UUID) -> None:
         request = ReconcileBlueprint(
             user_id=seller.user_id, operation_id=operation_id, blueprint_id=blueprint_id, dry_run=dry_run

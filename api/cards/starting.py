@@ -12,14 +12,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import SyncInProgress, SyncNotFound
 from api.cards.models import Accepted
 from api.cards.parameters import PREFIX
+from api.cards.services import CardsServices
 from api.cards.state import linked_seller, require_connected
 from api.cards.syncs import AlreadyRunning, RunningSync
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import ApiError, TemporalUnavailable, documented
-from api.services import Services
 from db.cards import operations, sellers
 from db.cards.sellers import Seller
 from workflows.cards.contracts import BulkSyncInput, SyncMode
@@ -51,7 +52,7 @@ async def cancel(user_id: OwnerDep, services: ServicesDep) -> Accepted:
 
 
 async def start_sync(
-    services: Services, seller: Seller, *, force: bool = False, mode: SyncMode = "bulk_sync", dry_run: bool = False
+    services: CardsServices, seller: Seller, *, force: bool = False, mode: SyncMode = "bulk_sync", dry_run: bool = False
 ) -> UUID:
     """The operation of a new bulk sync. Raises `SyncNotFound`, `SyncInProgress`, `TemporalUnavailable`."""
     require_connected(services, seller)
@@ -65,7 +66,7 @@ async def start_sync(
     return await launch(services, seller, mode, metadata, run)
 
 
-async def _make_way(services: Services, seller: Seller, force: bool) -> None:
+async def _make_way(services: CardsServices, seller: Seller, force: bool) -> None:
     running = await services.syncs.running(seller.user_id)
     if running is None:
         return
@@ -77,7 +78,7 @@ async def _make_way(services: Services, seller: Seller, force: bool) -> None:
         raise _in_progress(seller, running)
 
 
-async def _is_over(services: Services, seller: Seller, running: RunningSync) -> bool:
+async def _is_over(services: CardsServices, seller: Seller, running: RunningSync) -> bool:
     """Whether the seller was told that it ended: the workflow closes a moment after its operation."""
     if running.operation_id is None:
         return False
@@ -87,7 +88,7 @@ async def _is_over(services: Services, seller: Seller, running: RunningSync) -> 
 
 
 async def launch(
-    services: Services,
+    services: CardsServices,
     seller: Seller,
     operation_type: str,
     metadata: Mapping[str, object],
@@ -110,12 +111,12 @@ async def launch(
     return operation_id
 
 
-async def _discard(services: Services, operation_id: UUID) -> None:
+async def _discard(services: CardsServices, operation_id: UUID) -> None:
     async with services.transaction() as connection:
         await operations.discard(connection, operation_id)
 
 
-async def _close_unstarted(services: Services, operation_id: UUID, error: Exception) -> None:
+async def _close_unstarted(services: CardsServices, operation_id: UUID, error: Exception) -> None:
     # The start may have got through although its answer did not: a closed operation ends such a workflow at once.
     code = error.code if isinstance(error, ApiError) else TemporalUnavailable.code
     reason = {"code": code, "message": "The sync could not be started. Start it again."}

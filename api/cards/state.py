@@ -14,9 +14,9 @@ import msgspec
 
 from api.cards.errors import SyncNotFound
 from api.cards.models import Failure, OperationInFlight, SyncCounts, SyncProgress
+from api.cards.services import CardsServices
 from api.cards.syncs import RunningSync
 from api.errors import TemporalUnavailable
-from api.services import Services
 from api.temporal import GLANCE
 from db.cards import operations, sellers
 from db.cards.operations import Operation
@@ -28,7 +28,7 @@ GRACE: Final = timedelta(seconds=30)
 _INTERRUPTED: Final = progress.Failure("SYNC_INTERRUPTED", sync_errors.sentence("SYNC_INTERRUPTED"))
 
 
-async def linked_seller(services: Services, user_id: UUID) -> Seller:
+async def linked_seller(services: CardsServices, user_id: UUID) -> Seller:
     """The seller. Raises `SyncNotFound` when the account was never linked."""
     async with services.transaction() as connection:
         seller = await sellers.find(connection, user_id)
@@ -37,7 +37,7 @@ async def linked_seller(services: Services, user_id: UUID) -> Seller:
     return seller
 
 
-def is_disconnected(services: Services, seller: Seller) -> bool:
+def is_disconnected(services: CardsServices, seller: Seller) -> bool:
     """Whether its owner suspended it, or the stored token is blank or unreadable."""
     if seller.suspended_at is not None:
         return True
@@ -47,7 +47,7 @@ def is_disconnected(services: Services, seller: Seller) -> bool:
         return True
 
 
-def require_connected(services: Services, seller: Seller | None) -> Seller:
+def require_connected(services: CardsServices, seller: Seller | None) -> Seller:
     """The seller. Raises `SyncNotFound` when there is none, or nothing may be asked of CardTrader for it."""
     if seller is None:
         raise SyncNotFound
@@ -56,14 +56,14 @@ def require_connected(services: Services, seller: Seller | None) -> Seller:
     return seller
 
 
-async def latest_sync(services: Services, user_id: UUID) -> Operation | None:
+async def latest_sync(services: CardsServices, user_id: UUID) -> Operation | None:
     """The seller's newest bulk sync as it is shown."""
     async with services.transaction() as connection:
         newest = await operations.newest_bulk(connection, user_id)
     return None if newest is None else await current(services, newest)
 
 
-async def current(services: Services, operation: Operation) -> Operation:
+async def current(services: CardsServices, operation: Operation) -> Operation:
     """The operation with live counters, or as failed when it was interrupted."""
     if not operation.is_open or not operation.is_bulk:
         return operation
@@ -74,7 +74,7 @@ async def current(services: Services, operation: Operation) -> Operation:
     return dataclasses.replace(operation, story=operation.story.with_counts(counts))
 
 
-async def glance(services: Services, user_id: UUID) -> RunningSync | None:
+async def glance(services: CardsServices, user_id: UUID) -> RunningSync | None:
     """The sync Temporal runs for the seller; None also when Temporal does not answer within a second."""
     try:
         return await services.syncs.running(user_id, timeout=GLANCE)
@@ -82,7 +82,7 @@ async def glance(services: Services, user_id: UUID) -> RunningSync | None:
         return None
 
 
-async def _is_lost(services: Services, operation: Operation) -> bool:
+async def _is_lost(services: CardsServices, operation: Operation) -> bool:
     try:
         running = await services.syncs.running(operation.user_id, timeout=GLANCE)
     except TemporalUnavailable:
@@ -90,7 +90,7 @@ async def _is_lost(services: Services, operation: Operation) -> bool:
     return running is None or not running.belongs_to(operation.operation_id)
 
 
-async def _reread(services: Services, operation: Operation) -> Operation:
+async def _reread(services: CardsServices, operation: Operation) -> Operation:
     """Its workflow is gone: either it ended just now, and the row says how, or it was interrupted."""
     async with services.transaction() as connection:
         counts = await operations.live_counts(connection, operation.operation_id)
@@ -108,12 +108,12 @@ def failure(operation: Operation) -> Failure | None:
     return None if error is None else Failure(code=error.code, message=error.message)
 
 
-def counts(services: Services, operation: Operation) -> SyncCounts:
+def counts(services: CardsServices, operation: Operation) -> SyncCounts:
     """Its counters."""
     return SyncCounts(**_numbers(services, operation))
 
 
-def in_flight(services: Services, operation: Operation) -> OperationInFlight:
+def in_flight(services: CardsServices, operation: Operation) -> OperationInFlight:
     """An open operation in short."""
     numbers = progress.progress(operation.state, operation.story, services.clock())
     return OperationInFlight(
@@ -126,7 +126,7 @@ def in_flight(services: Services, operation: Operation) -> OperationInFlight:
     )
 
 
-def sync_progress(services: Services, operation: Operation) -> SyncProgress:
+def sync_progress(services: CardsServices, operation: Operation) -> SyncProgress:
     """An operation with all its numbers."""
     numbers = progress.progress(operation.state, operation.story, operation.completed_at or services.clock())
     return SyncProgress(
@@ -147,7 +147,7 @@ def sync_progress(services: Services, operation: Operation) -> SyncProgress:
     )
 
 
-def _numbers(services: Services, operation: Operation) -> dict[str, Any]:
+def _numbers(services: CardsServices, operation: Operation) -> dict[str, Any]:
     story = msgspec.structs.asdict(operation.story)
     percent = progress.progress(operation.state, operation.story, services.clock()).percent
     names = SyncCounts.model_fields.keys() - {"progress_percent"}

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.cards import state
+from api.cards.deps import ServicesDep
 from api.cards.models import (
     AccountStatus,
     ChangeCounts,
@@ -21,9 +22,9 @@ from api.cards.models import (
     UnmadeChange,
 )
 from api.cards.parameters import PREFIX
-from api.deps import OwnerDep, PrincipalDep, ServicesDep
+from api.cards.services import CardsServices
+from api.deps import OwnerDep, PrincipalDep
 from api.errors import ApiError, NotFound, documented, documented_as_json
-from api.services import Services
 from db.cards import change_reports, operations
 from db.cards.operations import Operation
 from domain.cards.progress import SUCCEEDED
@@ -58,7 +59,7 @@ async def status(user_id: OwnerDep, services: ServicesDep) -> AccountStatus:
     return answer.model_copy(update=_of_newest(services, newest, answer))
 
 
-def _of_newest(services: Services, newest: Operation, answer: AccountStatus) -> dict[str, object]:
+def _of_newest(services: CardsServices, newest: Operation, answer: AccountStatus) -> dict[str, object]:
     if newest.is_open:
         return {"operation": state.in_flight(services, newest)}
     error = newest.story.error
@@ -106,7 +107,7 @@ async def stream(
             return
 
 
-async def _again(services: Services, operation: Operation) -> Operation:
+async def _again(services: CardsServices, operation: Operation) -> Operation:
     async with services.transaction() as connection:
         found = await operations.find(connection, operation.user_id, operation.operation_id)
     if found is None:
@@ -129,7 +130,7 @@ async def task(
     return _task(services, operation, await _task_status(services, operation), await _changes(services, operation))
 
 
-async def _task_status(services: Services, operation: Operation) -> TaskStatus:
+async def _task_status(services: CardsServices, operation: Operation) -> TaskStatus:
     if operation.state in SUCCEEDED:
         return "SUCCESS"
     if not operation.is_open:
@@ -141,7 +142,7 @@ async def _task_status(services: Services, operation: Operation) -> TaskStatus:
     return "RETRY" if retrying else "STARTED"
 
 
-async def _changes(services: Services, operation: Operation) -> ChangeCounts | None:
+async def _changes(services: CardsServices, operation: Operation) -> ChangeCounts | None:
     if operation.operation_type not in ("update", "delete"):
         return None
     async with services.transaction() as connection:
@@ -152,7 +153,7 @@ async def _changes(services: Services, operation: Operation) -> ChangeCounts | N
 
 
 def _task(
-    services: Services, operation: Operation, status: TaskStatus, changes: ChangeCounts | None = None
+    services: CardsServices, operation: Operation, status: TaskStatus, changes: ChangeCounts | None = None
 ) -> TaskState:
     is_held = operation.is_open and changes is not None and changes.held > 0
     return TaskState(

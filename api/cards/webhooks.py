@@ -12,14 +12,15 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Path, Request
 from pydantic import BaseModel, Field
 
+from api.cards.deps import ServicesDep
 from api.cards.errors import WebhookRejected
 from api.cards.intake import SecretReplaced, take_in
 from api.cards.parameters import PREFIX
 from api.cards.senders import Address, Sender
+from api.cards.services import CardsServices
 from api.cards.state import linked_seller
-from api.deps import OwnerDep, ServicesDep
+from api.deps import OwnerDep
 from api.errors import BodyTooLarge, InvalidInput, documented
-from api.services import Services
 from db.cards import sellers
 from domain.cards.orders import Event, MalformedEvent, read_event
 
@@ -101,7 +102,7 @@ async def webhook(
     return await _webhook(services, request, signature, Address("webhook_id", webhook_id))
 
 
-async def _webhook(services: Services, request: Request, signature: str, address: Address) -> WebhookTaken:
+async def _webhook(services: CardsServices, request: Request, signature: str, address: Address) -> WebhookTaken:
     started = time.perf_counter()
     body = await _raw_body(request)
     sender = await _verified(services, address, body, signature)
@@ -122,7 +123,7 @@ async def _webhook(services: Services, request: Request, signature: str, address
     )
 
 
-async def _verified(services: Services, address: Address, body: bytes, signature: str) -> Sender:
+async def _verified(services: CardsServices, address: Address, body: bytes, signature: str) -> Sender:
     """Who signed the body; the database is asked where what is remembered does not match."""
     sender = services.senders.known(address)
     if sender is not None and services.signatures.is_valid(body, signature, sender.secret):
@@ -143,7 +144,7 @@ async def _raw_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _look_up(services: Services, address: Address) -> Sender | None:
+async def _look_up(services: CardsServices, address: Address) -> Sender | None:
     try:
         wanted = UUID(address.text)
     except ValueError:

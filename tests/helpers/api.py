@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,12 +24,13 @@ from fastapi import FastAPI
 from api.auth import Authenticator
 from api.cards.account_work import AccountWork, Check
 from api.cards.purchase_runs import PurchaseRuns
+from api.cards.services import CardsServices
 from api.cards.signalling import AccountSignals
 from api.cards.signatures import Signatures
 from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
 from api.cards.verification import AccountVerifier, LinkedAccount
 from api.errors import ApiError, DatabaseUnavailable
-from api.main import create_app
+from api.main import Opened, OpenServices, create_app
 from api.probes import PingProbe, Probe
 from api.services import Services
 from api.temporal import CALL
@@ -209,10 +210,10 @@ def fake_services(
     signals: AccountSignals | None = None,
     probes: dict[str, Probe] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Services:
-    """Services without a network; the database is nowhere unless given."""
+) -> CardsServices:
+    """CardsServices without a network; the database is nowhere unless given."""
     vault = Vault([Fernet.generate_key().decode()])
-    return Services(
+    return CardsServices(
         database=database or Database.connect(NOWHERE),
         vault=vault,
         authenticator=Authenticator([private_key("ours").public_key()]),
@@ -231,12 +232,12 @@ def fake_services(
     )
 
 
-def opening(services: Services) -> Callable[[Settings], AbstractAsyncContextManager[Services]]:
-    """What `create_app` is given instead of the real services."""
+def opening(services: CardsServices, **others: Services) -> OpenServices:
+    """What `create_app` is given instead of the real services; `others` by the names of their contexts."""
 
     @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield services
+    async def open_services(_settings: Settings) -> AsyncIterator[Opened]:
+        yield {"cards": services, **others}
         await services.database.close()
 
     return open_services
@@ -251,7 +252,7 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def serving_fakes(services: Services | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def serving_fakes(services: CardsServices | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application with these services."""
     app = create_app(settings_for_tests(**settings), opening(services or fake_services()))
     async with serving(app) as http:

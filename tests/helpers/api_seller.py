@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import Table, insert, text
 
+from api.cards.services import CardsServices
 from api.cards.syncs import RunningSync
-from api.services import Services
 from db.cards import sellers
 from db.cards.tables import sync_operations
 from tests.helpers.api import PREFIX, FakeVerifier, bearer, token_for
@@ -23,7 +23,7 @@ class Seller:
 
     user_id: UUID
     http: httpx.AsyncClient
-    services: Services
+    services: CardsServices
     verifier: FakeVerifier
 
     async def get(self, path: str, **params: Any) -> httpx.Response:

@@ -26,8 +26,8 @@ from activities.cards.rereading import BlueprintReader
 from activities.cards.staging_area import StagingArea
 from activities.cards.wiring import Resources, cards_activities
 from activities.support import Activities
+from api.cards.services import CardsServices
 from api.main import create_app
-from api.services import Services
 from clients.cardtrader import CardTrader
 from db.cards import sellers
 from domain.cards.pace import Patience
@@ -56,7 +56,7 @@ class Stage:
     bazaar: Bazaar
     app: FastAPI
     http: httpx.AsyncClient
-    services: Services
+    services: CardsServices
     directory: Path
 
     async def open(self, story: Story) -> World:

@@ -11,9 +11,9 @@ import pytest
 from temporalio.client import Client
 
 from api.cards.account_work import AccountWork
+from api.cards.services import CardsServices
 from api.cards.syncs import BulkSyncs
 from api.main import create_app
-from api.services import Services
 from db.session import Database
 from tests.helpers.api import FakeVerifier, fake_services, opening, serving, settings_for_tests
 from tests.helpers.api_seller import Seller
@@ -27,7 +27,7 @@ async def verifier() -> FakeVerifier:
 
 
 @pytest.fixture
-async def services(module_database_url: str, temporal_client: Client, verifier: FakeVerifier) -> Services:
+async def services(module_database_url: str, temporal_client: Client, verifier: FakeVerifier) -> CardsServices:
     """Real PostgreSQL and Temporal."""
     return replace(
         fake_services(Database.connect(module_database_url), verifier=verifier),
@@ -37,7 +37,7 @@ async def services(module_database_url: str, temporal_client: Client, verifier: 
 
 
 @pytest.fixture
-async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+async def http(services: CardsServices) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running application."""
     async with serving(create_app(settings_for_tests(), opening(services))) as client:
         yield client
@@ -45,7 +45,7 @@ async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def new_seller(
-    http: httpx.AsyncClient, services: Services, verifier: FakeVerifier, temporal_client: Client
+    http: httpx.AsyncClient, services: CardsServices, verifier: FakeVerifier, temporal_client: Client
 ) -> AsyncIterator[Callable[[], Awaitable[Seller]]]:
     """Makes linked sellers, and ends what they started."""
     made: list[Seller] = []

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.services import Services
+from api.cards.services import CardsServices
 from db.cards import plans
 from db.cards.tables import user_inventory_items
 from tests.helpers.api import FakeSignals, error_of
@@ -36,7 +36,9 @@ async def states(seller: Seller) -> set[str]:
     return {row.state for row in await seller.rows("SELECT state FROM item_changes WHERE user_id = :user_id")}
 
 
-async def test_a_plan_is_shown_until_it_is_decided(seller: Seller, services: Services, held: dict[str, Any]) -> None:
+async def test_a_plan_is_shown_until_it_is_decided(
+    seller: Seller, services: CardsServices, held: dict[str, Any]
+) -> None:
     assert {name: held[name] for name in ("state", "creates", "updates", "deletes")} == {
         "state": "waiting",
         "creates": 0,

@@ -11,8 +11,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from api.cards.services import CardsServices
 from api.main import create_app
-from api.services import Services
 from db.cards.tables import user_inventory_items
 from domain.cards.sync_errors import SENTENCES
 from tests.helpers.api import PREFIX, FakeSignals, error_of, opening, serving, settings_for_tests
@@ -55,7 +55,7 @@ async def task(seller: Seller, task_id: str) -> dict[str, Any]:
     return answer
 
 
-async def test_the_answer_of_an_edit_is_the_seeds(seller: Seller, services: Services) -> None:
+async def test_the_answer_of_an_edit_is_the_seeds(seller: Seller, services: CardsServices) -> None:
     item_id = await listed(seller)
     body = {
         "quantity": 10,
@@ -212,7 +212,9 @@ async def test_without_a_product_nothing_can_be_changed_there(seller: Seller) ->
     assert (await seller.get("/inventory/{user}")).json()["total"] == 0
 
 
-async def test_an_account_that_was_never_linked(services: Services, http: httpx.AsyncClient, seller: Seller) -> None:
+async def test_an_account_that_was_never_linked(
+    services: CardsServices, http: httpx.AsyncClient, seller: Seller
+) -> None:
     stranger = Seller(uuid4(), http, services, seller.verifier)
     assert error_of(await put(stranger, 1, {"quantity": 1}), 404)["code"] == "SYNC_NOT_FOUND"
 
@@ -235,7 +237,7 @@ async def test_what_cannot_be_sent_yet_is_kept_and_says_so(
     assert (await delete(seller, item_id)).json()["waiting_for"] == waiting_for
 
 
-async def test_the_write_switch_keeps_the_queue(services: Services, seller: Seller) -> None:
+async def test_the_write_switch_keeps_the_queue(services: CardsServices, seller: Seller) -> None:
     item_id = await listed(seller)
     async with serving(create_app(settings_for_tests(), opening(replace(services, writes_enabled=False)))) as http:
         switched = replace(seller, http=http)

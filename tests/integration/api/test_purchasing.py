@@ -17,8 +17,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.cards.purchase_relay import PurchaseRelay
 from api.cards.purchase_runs import PurchaseRuns
+from api.cards.services import CardsServices
 from api.main import create_app
-from api.services import Services
 from api.temporal import connect
 from db.cards import purchases
 from db.cards.purchases import Purchase
@@ -82,12 +82,14 @@ class Till(PurchaseRuns):
         return True
 
 
-def deciding(services: Services, reason: Reason | None = None) -> Services:
-    """Services whose purchases are decided at once."""
+def deciding(services: CardsServices, reason: Reason | None = None) -> CardsServices:
+    """CardsServices whose purchases are decided at once."""
     return replace(services, purchases=Till(services.database, reason))
 
 
-async def test_a_purchase_answers_in_the_words_of_the_seed_and_of_its_code(seller: Seller, services: Services) -> None:
+async def test_a_purchase_answers_in_the_words_of_the_seed_and_of_its_code(
+    seller: Seller, services: CardsServices
+) -> None:
     item = await stocked(seller)
     async with serving(create_app(settings_for_tests(), opening(deciding(services)))) as http:
         answer = (await buy(seller, item, 2, http=http, key="k1")).raise_for_status().json()
@@ -118,7 +120,7 @@ async def test_both_names_of_the_quantity_are_taken_but_only_one_at_a_time(selle
         error_of(await buy(seller, item, body=body), 422)
 
 
-async def test_an_undecided_purchase_is_accepted_and_its_key_joins_it(seller: Seller, services: Services) -> None:
+async def test_an_undecided_purchase_is_accepted_and_its_key_joins_it(seller: Seller, services: CardsServices) -> None:
     item = await stocked(seller)
     answers = [await buy(seller, item, 2, key="k") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202] * 3
@@ -202,7 +204,7 @@ async def test_a_suspended_account_sells_nothing(seller: Seller) -> None:
     assert (error["code"], error["context"]["reason"]) == ("PURCHASE_REFUSED", "ACCOUNT_UNUSABLE")
 
 
-async def test_a_refused_purchase_says_why_each_time_it_is_asked(seller: Seller, services: Services) -> None:
+async def test_a_refused_purchase_says_why_each_time_it_is_asked(seller: Seller, services: CardsServices) -> None:
     item = await stocked(seller)
     refusing = deciding(services, "NOT_AVAILABLE_ON_CARDTRADER")
     async with serving(create_app(settings_for_tests(), opening(refusing))) as http:
@@ -223,7 +225,7 @@ async def test_the_checkout_of_the_marketplace_buys_from_any_seller(seller: Sell
 
 
 async def test_without_temporal_the_purchase_is_kept_and_taken_up_later(
-    seller: Seller, services: Services, temporal_client: Client
+    seller: Seller, services: CardsServices, temporal_client: Client
 ) -> None:
     item = await stocked(seller)
     nowhere = replace(services, purchases=PurchaseRuns(await connect("127.0.0.1:1", "default"), patience=5))
@@ -239,7 +241,7 @@ async def test_without_temporal_the_purchase_is_kept_and_taken_up_later(
     await handle.terminate()
 
 
-async def test_while_changes_are_switched_off_nobody_waits(seller: Seller, services: Services) -> None:
+async def test_while_changes_are_switched_off_nobody_waits(seller: Seller, services: CardsServices) -> None:
     item = await stocked(seller)
     stopped = replace(services, purchases=Till(services.database), writes_enabled=False)
     async with serving(create_app(settings_for_tests(), opening(stopped))) as http:
@@ -249,7 +251,7 @@ async def test_while_changes_are_switched_off_nobody_waits(seller: Seller, servi
 
 
 async def test_without_a_worker_the_buyer_waits_and_is_told_to_come_back(
-    seller: Seller, services: Services, temporal_client: Client
+    seller: Seller, services: CardsServices, temporal_client: Client
 ) -> None:
     item = await stocked(seller)
     waiting = replace(services, purchases=PurchaseRuns(temporal_client, patience=0.5))

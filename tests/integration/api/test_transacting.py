@@ -10,20 +10,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.cards.services import CardsServices
 from api.cards.transacting import in_transaction
-from api.services import Services
 
 LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 
 
 @pytest.fixture
-async def closed(services: Services) -> AsyncIterator[Services]:
+async def closed(services: CardsServices) -> AsyncIterator[CardsServices]:
     """No application runs here, so the test closes what it opens."""
     yield services
     await services.database.close()
 
 
-async def test_two_in_a_circle_both_get_through(closed: Services) -> None:
+async def test_two_in_a_circle_both_get_through(closed: CardsServices) -> None:
     both_hold_one = asyncio.Barrier(2)
     runs: list[int] = []
 
@@ -42,7 +42,7 @@ async def test_two_in_a_circle_both_get_through(closed: Services) -> None:
     assert len(runs) == 3
 
 
-async def test_other_faults_are_not_repeated(closed: Services) -> None:
+async def test_other_faults_are_not_repeated(closed: CardsServices) -> None:
     runs: list[int] = []
 
     async def work(connection: AsyncConnection) -> None:

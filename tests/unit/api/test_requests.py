@@ -130,7 +130,8 @@ async def test_metrics_count_templates_never_what_a_caller_invents(http: httpx.A
 
 
 async def test_a_mounted_context_shares_services_errors_and_labels() -> None:
-    app = create_app(settings_for_tests(), opening(fake_services()))
+    services = fake_services()
+    app = create_app(settings_for_tests(), opening(services, other=services))
     app.mount("/other", context_app("Other", "Another context.", [cards_watching]))
     async with serving(app) as client:
         answer = await client.get("/other/api/v1/sync/status/bob")

@@ -1,0 +1,41 @@
+"""What one worker process opens once, for the activities of all contexts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from redis.asyncio import Redis
+from temporalio.client import Client
+
+from clients.cardtrader import new_http_client
+from db.session import Database
+from db.vault import Vault
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Shared by every context; opened and closed by the worker."""
+
+    database: Database
+    redis: Redis
+    http: httpx.AsyncClient
+    vault: Vault
+    temporal: Client
+
+
+@asynccontextmanager
+async def open_connections(settings: Settings, client: Client) -> AsyncIterator[Connections]:
+    """Connect; close at the end."""
+    async with AsyncExitStack() as stack:
+        database = Database.connect(
+            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+        )
+        stack.push_async_callback(database.close)
+        redis = Redis.from_url(settings.redis_url.get_secret_value())
+        stack.push_async_callback(redis.aclose)
+        http = await stack.enter_async_context(new_http_client())
+        yield Connections(database, redis, http, Vault.from_setting(settings.fernet_key.get_secret_value()), client)

@@ -1,0 +1,62 @@
+"""What the routes of `cards` work with beside what every context has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from api.cards.account_work import AccountWork
+from api.cards.purchase_runs import PurchaseRuns
+from api.cards.senders import Senders
+from api.cards.signalling import AccountSignals
+from api.cards.signatures import Signatures
+from api.cards.syncs import BulkSyncs
+from api.cards.verification import AccountVerifier, CardTraderVerifier
+from api.connections import Connections
+from api.services import Services
+from api.temporal import CALL
+from clients.cardtrader import CardTrader
+from settings import Settings
+from workflows.cards.poking import poke_account
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardsServices(Services):
+    """Dependencies of every route of `cards`."""
+
+    verifier: AccountVerifier
+    syncs: BulkSyncs
+    accounts: AccountWork
+    purchases: PurchaseRuns
+    signals: AccountSignals
+    signatures: Signatures
+    writes_enabled: bool = True
+    senders: Senders = field(default_factory=Senders)
+    stream_interval: float = 1.0
+
+
+@asynccontextmanager
+async def open_cards(settings: Settings, connections: Connections) -> AsyncIterator[CardsServices]:
+    """The services, over connections that stay open longer than they."""
+    temporal = connections.temporal
+    cardtrader = CardTrader.limited(
+        connections.http,
+        connections.redis,
+        settings.cardtrader_api_base_url,
+        limit=settings.rate_limit_requests,
+        window=settings.rate_limit_window_seconds,
+        burst=settings.rate_limit_burst,
+    )
+    async with AccountSignals(partial(poke_account, temporal, timeout=CALL)).running() as signals:
+        yield CardsServices(
+            **vars(connections.services),
+            verifier=CardTraderVerifier(cardtrader),
+            syncs=BulkSyncs(temporal),
+            accounts=AccountWork(temporal),
+            purchases=PurchaseRuns(temporal),
+            signals=signals,
+            signatures=Signatures(connections.services.vault),
+            writes_enabled=settings.cardtrader_writes_enabled,
+        )

@@ -1,0 +1,68 @@
+"""What one process of the facade opens once, for all contexts it serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from redis.asyncio import Redis
+from temporalio.client import Client
+
+from api import probes
+from api.auth import Authenticator, load_public_keys
+from api.services import Services
+from api.temporal import connect
+from clients.cardtrader import new_http_client
+from db.session import Database
+from db.vault import Vault
+from settings import Settings
+from workflows import task_queues
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The shared services, and the clients a context builds its own on."""
+
+    services: Services
+    redis: Redis
+    http: httpx.AsyncClient
+    temporal: Client
+
+
+@asynccontextmanager
+async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
+    """Connect lazily; close at the end."""
+    async with AsyncExitStack() as stack:
+        database = Database.connect(
+            settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
+        )
+        stack.push_async_callback(database.close)
+        redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
+        stack.push_async_callback(redis.aclose)
+        http = await stack.enter_async_context(new_http_client())
+        temporal = await connect(settings.temporal_address, settings.temporal_namespace)
+        services = Services(
+            database=database,
+            vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
+            authenticator=_authenticator(settings),
+            public_base_url=settings.public_base_url.rstrip("/"),
+            probes={
+                "postgresql": probes.postgresql(database),
+                "redis": probes.redis(redis),
+                "mysql": probes.catalog(settings.catalog_dsn),
+                "temporal": probes.temporal(temporal),
+                "worker": probes.WorkerProbe(temporal, task_queues.ALL),
+            },
+        )
+        yield Connections(services, redis, http, temporal)
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(
+        load_public_keys(settings.jwt_public_key.get_secret_value()),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        leeway_seconds=settings.jwt_leeway_seconds,
+    )
