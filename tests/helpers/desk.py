@@ -5,10 +5,8 @@ The rounds of the account workflow are called here one by one, so that a test ca
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -26,9 +24,7 @@ from clients.cardtrader import CardTrader
 from db.cards import intents, plans
 from db.cards.intents import NewListing
 from db.session import Database
-from devstack.simulators.cardtrader.app import create_app
 from devstack.simulators.cardtrader.blueprints import blueprint
-from devstack.simulators.cardtrader.errors import ConnectionDropped
 from devstack.simulators.cardtrader.faults import FaultKind, FaultSpec
 from devstack.simulators.cardtrader.knobs import Knobs
 from devstack.simulators.cardtrader.market import Market, MarketSpec
@@ -37,45 +33,12 @@ from devstack.simulators.cardtrader.seller import Seller, SellerSpec
 from domain.cards.edits import Wish
 from domain.cards.pace import Patience
 from tests.helpers.stock import StillCatalog, Stock
+from tests.helpers.wire import OpenVault, Wire
 from workflows.cards.contracts import AccountRef, ChangeBatch, ChangeStep
 
 TOKEN = "desk-seller"
 KNOBS = Knobs(enforce_limits=False, job_pending=0.0, job_running=0.0)
 AT_ONCE = Patience(seconds=0, listings=0, look_seconds=0)
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """The simulator without sockets, and a book of what was asked."""
-
-    def __init__(self, market: Market) -> None:
-        self._inner = httpx.ASGITransport(create_app(market))
-        self.asked: list[str] = []
-        self.after: dict[str, Callable[[], object]] = {}
-
-    def once(self, request: str, strike: Callable[[], object]) -> None:
-        """Do something when CardTrader has done this request ("POST .*increment"), before its answer arrives."""
-        self.after[request] = strike
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        asked = f"{request.method} {request.url.path.removeprefix('/api/v2/')}"
-        self.asked.append(asked)
-        try:
-            answer = await self._inner.handle_async_request(request)
-            for pattern in [pattern for pattern in self.after if re.fullmatch(pattern, asked)]:
-                done = self.after.pop(pattern)()
-                if inspect.isawaitable(done):
-                    await done
-            return answer
-        except ConnectionDropped:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from None
-
-
-class OpenVault:
-    """Tokens are kept as they are."""
-
-    def decrypt(self, token: str) -> str:
-        """The same."""
-        return token
 
 
 @dataclass
