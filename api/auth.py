@@ -21,15 +21,17 @@ from api.errors import AuthenticationMisconfigured, Unauthorized
 
 ROLES: Final = frozenset({"operator", "reader", "store", "checkout"})
 MAX_TOKEN_BYTES: Final = 8192
+_STORE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller."""
+    """An authenticated caller; `store_id` is the shop of a token that names one."""
 
     user_id: UUID
     roles: frozenset[str] = frozenset()
+    store_id: str | None = None
 
 
 def load_public_keys(text: str) -> tuple[RSAPublicKey, ...]:
@@ -97,9 +99,13 @@ def _principal(claims: dict[str, Any]) -> Principal:
         user_id = UUID(claims["sub"])
     except ValueError:
         raise Unauthorized("Invalid token: missing user identifier") from None
-    return Principal(user_id, _roles(claims.get("roles")))
+    return Principal(user_id, _roles(claims.get("roles")), _store_id(claims.get("store_id")))
 
 
 def _roles(claim: object) -> frozenset[str]:
     listed = claim.split() if isinstance(claim, str) else claim if isinstance(claim, list) else []
     return frozenset(role for role in listed if isinstance(role, str)) & ROLES
+
+
+def _store_id(claim: object) -> str | None:
+    return claim if isinstance(claim, str) and _STORE_ID.fullmatch(claim) else None

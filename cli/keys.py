@@ -5,7 +5,7 @@ In production keys come from a secret store and tokens from the authentication s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -59,15 +59,17 @@ def generate(
 def mint(
     user: User,
     roles: Annotated[list[Role] | None, typer.Option("--roles", help="repeat for several")] = None,
+    store: Annotated[str, typer.Option(help="the shop it is for, with role store or operator")] = "",
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 30, help="how long it is valid")] = 12,
     key: Annotated[Path | None, typer.Option(help="private key, PEM", show_default=False)] = None,
 ) -> None:
     """Print an access token signed with the development key."""
-    emit(sign(user, key or _development_key(), roles or (), timedelta(hours=hours)))
+    more = {"store_id": store} if store else {}
+    emit(sign(user, key or _development_key(), roles or (), timedelta(hours=hours), more))
 
 
-def sign(user: UUID, key: Path, roles: Sequence[str], lifetime: timedelta) -> str:
-    """An access token.
+def sign(user: UUID, key: Path, roles: Sequence[str], lifetime: timedelta, more: Mapping[str, str]) -> str:
+    """An access token with `more` claims.
 
     Raises:
         UnfitError: there is no such key.
@@ -75,7 +77,7 @@ def sign(user: UUID, key: Path, roles: Sequence[str], lifetime: timedelta) -> st
     from devstack.keys import mint_token
 
     try:
-        return mint_token(key.read_text(), user, roles=roles, lifetime=lifetime, now=datetime.now(UTC))
+        return mint_token(key.read_text(), user, roles=roles, more=more, lifetime=lifetime, now=datetime.now(UTC))
     except FileNotFoundError:
         raise UnfitError(f"There is no key at {key}. Make one with `keys generate`, or start the demo.") from None
     except (InvalidKeyError, ValueError):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 from uuid import UUID
 
@@ -62,9 +63,15 @@ class DevelopmentKeys:
 
 
 def mint_token(
-    private_key: str, subject: UUID, *, roles: Sequence[str] = (), lifetime: timedelta, now: datetime
+    private_key: str,
+    subject: UUID,
+    *,
+    roles: Sequence[str] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
+    lifetime: timedelta,
+    now: datetime,
 ) -> str:
-    """An access token as the authentication service would issue it.
+    """An access token as the authentication service would issue it; `more` are further claims, such as `store_id`.
 
     Raises:
         jwt.InvalidKeyError: `private_key` is no PEM-encoded RSA key.
@@ -75,6 +82,7 @@ def mint_token(
         "mfa_verified": True,
         "iat": now,
         "exp": now + lifetime,
+        **more,
     }
     if roles:
         claims["roles"] = list(roles)

@@ -70,10 +70,10 @@ class RunningService:
     keys: DevelopmentKeys
     processes: Mapping[str, ManagedProcess]
 
-    def access_token(self, user_id: UUID, roles: Sequence[str] = ()) -> str:
-        """A token of that caller, valid for a day."""
+    def access_token(self, user_id: UUID, roles: Sequence[str] = (), **more: str) -> str:
+        """A token of that caller, valid for a day; `more` are further claims."""
         now = datetime.now(UTC)
-        return mint_token(self.keys.private_key, user_id, roles=roles, lifetime=_TOKEN_LIFETIME, now=now)
+        return mint_token(self.keys.private_key, user_id, roles=roles, more=more, lifetime=_TOKEN_LIFETIME, now=now)
 
     def check_alive(self) -> None:
         """Raise `NotReadyError` for the first process that has ended."""

@@ -34,6 +34,23 @@ def test_a_good_token_names_the_user_and_known_roles() -> None:
 
 
 @pytest.mark.parametrize(
+    ("claim", "store_id"),
+    [
+        ("milan-1", "milan-1"),
+        ("", None),
+        ("../x", None),
+        ("a b", None),
+        ("x" * 65, None),
+        (7, None),
+        (["milan-1"], None),
+    ],
+    ids=str,
+)
+def test_a_token_may_name_a_store(claim: object, store_id: str | None) -> None:
+    assert authenticator().authenticate(token_for(USER, store_id=claim)).store_id == store_id
+
+
+@pytest.mark.parametrize(
     ("changes", "text"),
     [
         ({"type": "refresh"}, "Invalid token type. Access token required."),
