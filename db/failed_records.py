@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, String, any_, case, func, literal,
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.cards.tables import failed_records
+from db.failed_tables import failed_records
 from db.keyset import Position, older_than
 
 _record = failed_records.c

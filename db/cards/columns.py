@@ -1,17 +1,11 @@
-"""Columns and constraints that the tables of the context share."""
+"""Columns that the tables of the context share."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, String, func
+from sqlalchemy import Column, ForeignKey, String
 from sqlalchemy.dialects.postgresql import UUID
-
-
-def created_at() -> Column[datetime]:
-    """When the row came into being."""
-    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
 def owner() -> Column[uuid.UUID]:
@@ -32,9 +26,3 @@ def operation() -> Column[str]:
         ForeignKey("sync_operations.operation_id", ondelete="CASCADE"),
         nullable=False,
     )
-
-
-def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """The column holds one of the words."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)

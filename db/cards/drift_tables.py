@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.cards.columns import created_at, one_of, owner
+from db.cards.columns import owner
+from db.columns import created_at, one_of
 from db.metadata import metadata
 
 DRIFT_KINDS = ("corrected", "missing", "extra")

@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from db.cards.columns import created_at, one_of, operation, owner
+from db.cards.columns import operation, owner
+from db.columns import created_at, one_of
 from db.metadata import metadata
 
 CHANGE_ACTIONS = ("create", "update", "delete")

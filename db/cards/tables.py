@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM, JSONB, UUID
 
-from db.cards.columns import created_at, one_of, owner
+from db.cards.columns import owner
+from db.columns import created_at, one_of
 from db.metadata import metadata
 
 SYNC_STATUSES = ("idle", "initial_sync", "active", "error")
@@ -156,36 +157,6 @@ export_chunks = Table(
     Column("missing_item_ids", ARRAY(BigInteger), comment="stock rows in the key range that the export lacks"),
     Column("contested_blueprints", ARRAY(Integer)),
     PrimaryKeyConstraint("operation_id", "chunk_no"),
-)
-
-failed_records = Table(
-    "failed_records",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=True),
-    Column("context", String(50), nullable=False),
-    Column("user_id", UUID(as_uuid=True), ForeignKey("user_sync_settings.user_id", ondelete="CASCADE")),
-    Column("operation_id", String(255), nullable=False),
-    Column("subject", String(255), nullable=False, comment="what failed: a product id, a chunk, a row key"),
-    Column("stage", String(50), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("raw", LargeBinary, comment="the record as received"),
-    Column("retries", Integer, nullable=False, server_default="0"),
-    created_at(),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("resolved_at", DateTime(timezone=True)),
-    Column("resolved_by", String(255)),
-    # One open letter per subject: a product that stays poisoned is one record, however many syncs meet it.
-    Index(
-        "uq_failed_records_open",
-        "context",
-        "user_id",
-        "stage",
-        "subject",
-        unique=True,
-        postgresql_nulls_not_distinct=True,
-        postgresql_where=text("resolved_at IS NULL"),
-    ),
-    Index("idx_failed_records_operation", "operation_id"),
 )
 
 webhook_inbox = Table(

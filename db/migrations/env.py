@@ -11,9 +11,11 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+import db.bridge.tables
 import db.cards.drift_tables
 import db.cards.intent_tables
-import db.cards.tables  # noqa: F401  (the three register the tables)
+import db.cards.tables
+import db.failed_tables  # noqa: F401  (these register the tables)
 from db.metadata import metadata
 
 

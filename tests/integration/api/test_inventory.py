@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from db.cards.tables import failed_records, user_inventory_items
+from db.cards.tables import user_inventory_items
+from db.failed_tables import failed_records
 from tests.helpers.api import error_of
 from tests.helpers.api_seller import Seller
 

@@ -8,7 +8,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import db.cards.tables  # noqa: F401  (registers the tables)
+import db.bridge.tables
+import db.cards.drift_tables
+import db.cards.intent_tables
+import db.cards.tables
+import db.failed_tables  # noqa: F401  (these register the tables)
 from db.metadata import metadata
 from db.migrate import downgrade, upgrade
 from db.session import Database
