@@ -32,13 +32,17 @@ def _retry(*final: str, first: float = 0.5, most: float = 30) -> RetryPolicy:
 
 
 LINK_ERRORS = ("AccountNotLinked", "TokenRejected", "AccessDenied")
-FENCE_ERRORS = ("OperationClosed",)
+FENCE_ERRORS = ("OperationClosed", "BatchClosed")
+BRIDGE_ERRORS = (
+    *("EntityUnknown", "EntityDisabled", "EntityUnusable"),
+    *("SourceRejected", "SourceUnusable", "HubRejected", "HubUnusable"),
+)
 
 DATABASE = ActivityPolicy(
     start_to_close=timedelta(seconds=30),
     schedule_to_close=timedelta(hours=1),
     heartbeat=None,
-    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS),
+    retry=_retry(*FENCE_ERRORS, *LINK_ERRORS, *BRIDGE_ERRORS),
 )
 STAGE_EXPORT = ActivityPolicy(
     start_to_close=timedelta(hours=2),
@@ -85,4 +89,33 @@ FINISH = ActivityPolicy(
     schedule_to_close=timedelta(hours=2),
     heartbeat=timedelta(seconds=20),
     retry=_retry(*FENCE_ERRORS),
+)
+
+# The client tries a call again by itself; what is left are neighbours that stay away for longer.
+FETCH_PAGE = ActivityPolicy(
+    start_to_close=timedelta(minutes=15),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(*FENCE_ERRORS, *BRIDGE_ERRORS, first=1, most=60),
+)
+# A repeat is safe: until it is committed a page is processed again as a whole, to the same outcome at the hub.
+PROCESS_PAGE = ActivityPolicy(
+    start_to_close=timedelta(minutes=15),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(*FENCE_ERRORS, *BRIDGE_ERRORS, first=1, most=60),
+)
+# It may send many deletions to the hub.
+FINISH_BATCH = ActivityPolicy(
+    start_to_close=timedelta(hours=1),
+    schedule_to_close=timedelta(hours=3),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(*FENCE_ERRORS, *BRIDGE_ERRORS, first=1, most=60),
+)
+# Lost at no cost: every five minutes a schedule looks for what waits.
+WAKE = ActivityPolicy(
+    start_to_close=timedelta(seconds=20),
+    schedule_to_close=timedelta(minutes=1),
+    heartbeat=None,
+    retry=_retry(),
 )

@@ -37,7 +37,6 @@ from workflows.cards.contracts.bulk import (
     bulk_sync_id,
 )
 from workflows.cards.contracts.changes import ChangeBatch, ChangeStep, ChangeWork, Progressed
-from workflows.cards.contracts.message import Message
 from workflows.cards.contracts.purchases import PURCHASE_WORKFLOW, PurchaseOutcome, PurchaseRef, purchase_id
 from workflows.cards.contracts.reconcile import (
     MOST_ACCOUNTS_PER_PAGE,
@@ -54,6 +53,7 @@ from workflows.cards.contracts.reconcile import (
     SweptPage,
     reconcile_blueprint_id,
 )
+from workflows.message import Message
 
 __all__ = [
     "ACCOUNT_WORKFLOW",

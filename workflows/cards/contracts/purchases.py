@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.cards.contracts.message import Message
+from workflows.message import Message
 
 PURCHASE_WORKFLOW: Final = "PurchaseWorkflow"
 

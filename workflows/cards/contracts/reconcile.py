@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from workflows.cards.contracts.bulk import OperationRef
-from workflows.cards.contracts.message import Message
+from workflows.message import Message
 
 RECONCILE_SWEEP_WORKFLOW: Final = "ReconcileSweepWorkflow"
 RECONCILE_BLUEPRINT_WORKFLOW: Final = "ReconcileBlueprintWorkflow"

@@ -1,4 +1,4 @@
-"""The base of every message on the wire."""
+"""The base of every message on the wire, of every context."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""Wire models of the nights of a background schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from pydantic import Field
+
+from workflows.bridge.contracts.batch import MOST_ROWS_PER_PAGE, BatchPlan, PageCounts
+from workflows.message import Message
+
+BACKGROUND_SYNC_WORKFLOW: Final = "BackgroundSyncWorkflow"
+
+
+def background_sync_id(schedule_uid: UUID) -> str:
+    """What the ids of a schedule's nights begin with; Temporal appends the time of each."""
+    return f"bridge-background:{schedule_uid}"
+
+
+class NightProgress(Message):
+    """Where a night stands; carried through continue-as-new, when no page is in flight."""
+
+    batch_uid: UUID
+    plan: BatchPlan = BatchPlan()
+    next_page: int = Field(1, ge=1)
+    totals: PageCounts = PageCounts()
+
+
+class NightRun(Message):
+    """Start of a night, or of its next run when `progress` is set. `force`: outside the window too."""
+
+    schedule_uid: UUID
+    force: bool = False
+    progress: NightProgress | None = None
+
+
+class NightRef(Message):
+    """Asks what to do at `now`; `batch_uid` is the one to open, or the one that is open."""
+
+    schedule_uid: UUID
+    batch_uid: UUID
+    now: datetime
+    force: bool = False
+
+
+class NextPage(NightRef):
+    """The same for the page after `page_no` - 1; what is done is noted first. `last`: no page comes any more."""
+
+    page_no: int = Field(1, ge=1)
+    page_size: int = Field(1000, ge=1, le=MOST_ROWS_PER_PAGE)
+    last: bool = False
+
+
+class NightStep(Message):
+    """What to do: a page of up to `rows`, or nothing before `until`. `completed`: the source has no more rows."""
+
+    rows: int = Field(0, ge=0, le=MOST_ROWS_PER_PAGE)
+    until: datetime | None = None
+    completed: bool = False
+
+
+class NightOpened(NightStep):
+    """Whose batch it is, when there is work."""
+
+    source_system: str = Field("", max_length=100)
+    entity_name: str = Field("", max_length=100)
+
+
+class NightResult(Message):
+    """Result of the workflow: what this night did, and whether the schedule is through."""
+
+    pages: int = Field(0, ge=0)
+    totals: PageCounts = PageCounts()
+    completed: bool = False
+    until: datetime | None = None
