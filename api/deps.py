@@ -61,3 +61,10 @@ async def get_operator(principal: PrincipalDep) -> Principal:
     if "operator" not in principal.roles:
         raise Forbidden("The operator role is required.")
     return principal
+
+
+async def get_reader(principal: PrincipalDep) -> Principal:
+    """The caller, who must be a reader or an operator."""
+    if not principal.roles & {"reader", "operator"}:
+        raise Forbidden("The reader role is required.")
+    return principal

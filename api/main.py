@@ -16,6 +16,8 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import Mount
 
 from api import error_handlers, health, metrics
+from api.bridge.router import bridge_routers
+from api.bridge.services import open_bridge
 from api.cards.router import cards_routers
 from api.cards.services import open_cards
 from api.connections import Connections, open_connections
@@ -30,8 +32,7 @@ Opened = Mapping[str, Services]
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Opened]]
 OpenContext = Callable[[Settings, Connections], AbstractAsyncContextManager[Services]]
 
-MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {}
-OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards}
+OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards, "bridge": open_bridge}
 
 _METER = "brx_sync.api"
 
@@ -63,6 +64,13 @@ def context_app(title: str, description: str, routers: list[APIRouter]) -> FastA
     for router in routers:
         app.include_router(router)
     return app
+
+
+def _bridge(_settings: Settings) -> FastAPI:
+    return context_app("BRX Bridge", "Brings ERP rows from APISmith to ScheduleHub, exactly.", bridge_routers())
+
+
+MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"bridge": _bridge}
 
 
 def _lifespan(
@@ -102,7 +110,7 @@ def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics)
         app.add_middleware(
             CORSMiddleware,
             allow_origins=origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TRACE_HEADER],
             expose_headers=[TRACE_HEADER, "Retry-After", "ETag"],
         )

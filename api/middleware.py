@@ -105,7 +105,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
+                if "/api/" in scope["path"]:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

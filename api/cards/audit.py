@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field
 from api.cards import state
 from api.cards.deps import ServicesDep
 from api.cards.models import Failure, SyncCounts
-from api.cards.parameters import PREFIX, CursorQuery, Instant, LimitQuery, decode_cursor, next_cursor, page_size
+from api.cards.parameters import PREFIX, CursorQuery, LimitQuery, decode_cursor, next_cursor, page_size
 from api.cards.services import CardsServices
 from api.deps import OwnerDep
 from api.errors import documented
+from api.parameters import Instant
 from db.cards import operations
 from db.cards.operations import Operation
 from db.keyset import Position

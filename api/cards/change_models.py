@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
-from api.cards.parameters import MAX_INT, Text
+from api.parameters import MAX_INT, Text
 from domain.cards.edits import Wish
 from domain.cards.properties import Scalar, checked_property, is_editable
 

@@ -16,21 +16,13 @@ from pydantic import BaseModel, Field
 
 from api.cards.deps import ServicesDep
 from api.cards.errors import NotRepeatable
-from api.cards.parameters import (
-    MAX_BIGINT,
-    PREFIX,
-    CursorQuery,
-    LimitQuery,
-    Text,
-    decode_cursor,
-    next_cursor,
-    page_size,
-)
+from api.cards.parameters import PREFIX, CursorQuery, LimitQuery, decode_cursor, next_cursor, page_size
 from api.cards.services import CardsServices
 from api.cards.starting import start_sync
 from api.cards.state import linked_seller, require_connected
 from api.deps import OwnerDep
 from api.errors import NotFound, documented
+from api.parameters import MAX_BIGINT, Text
 from db import failed_records
 from db.cards import inbox, stock
 from db.failed_records import FailedRecord

@@ -22,11 +22,11 @@ from api.cards.errors import (
     SyncNotFound,
 )
 from api.cards.errors import PlanDecided as PlanDecidedAnswer
-from api.cards.parameters import MAX_BIGINT
 from api.cards.services import CardsServices
 from api.cards.state import is_disconnected
 from api.cards.transacting import in_transaction
 from api.errors import ApiError, InvalidInput
+from api.parameters import MAX_BIGINT
 from db.cards import sellers
 from db.cards.intents import Versions
 from db.cards.sellers import Seller

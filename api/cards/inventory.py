@@ -11,20 +11,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.cards.deps import ServicesDep
-from api.cards.parameters import (
-    MAX_INT,
-    PREFIX,
-    CursorQuery,
-    Instant,
-    LimitQuery,
-    Text,
-    clamp,
-    decode_cursor,
-    next_cursor,
-    page_size,
-)
+from api.cards.parameters import PREFIX, CursorQuery, LimitQuery, clamp, decode_cursor, next_cursor, page_size
 from api.deps import OwnerDep
 from api.errors import documented
+from api.parameters import MAX_INT, Instant, Text
 from db.cards import inventory
 from db.cards.inventory import StockFilter
 from db.keyset import Position

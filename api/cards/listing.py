@@ -12,9 +12,10 @@ from fastapi import APIRouter, Header
 from api.cards.change_models import ItemsAccepted, NewItems
 from api.cards.deps import ServicesDep
 from api.cards.intents import record
-from api.cards.parameters import PREFIX, Text
+from api.cards.parameters import PREFIX
 from api.deps import OwnerDep
 from api.errors import documented
+from api.parameters import Text
 from db.cards import intents
 from db.cards.intents import NewListing
 

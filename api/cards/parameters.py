@@ -1,4 +1,4 @@
-"""What the routes share: their prefix, cursors, instants, bounded texts."""
+"""What the routes share: their prefix, cursors, pages."""
 
 from __future__ import annotations
 
@@ -9,35 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import Query
-from pydantic import AfterValidator
 
 from api.errors import InvalidInput
+from api.parameters import MAX_BIGINT
 from db.keyset import Position
 
 # On each router, not where they are included: a route then knows its whole template, which labels metrics.
 PREFIX: Final = "/api/v1/sync"
-MAX_INT: Final = 2**31 - 1
-MAX_BIGINT: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_YEAR: Final = 9000
-
-
-def _instant(value: datetime) -> datetime:
-    if not _EPOCH.year <= value.year <= _LAST_YEAR:
-        raise ValueError("must lie between the years 1970 and 9000")
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _printable(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("must not contain NUL")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not contain half of a surrogate pair")
-    return value
-
-
-Instant = Annotated[datetime, AfterValidator(_instant)]
-Text = Annotated[str, AfterValidator(_printable)]
 
 CursorQuery = Annotated[
     str | None, Query(max_length=100, description="`next_cursor` of the page before; absent for the first page")

@@ -14,10 +14,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from api.cards.deps import ServicesDep
 from api.cards.errors import IdempotencyConflict, InsufficientQuantity, ItemNotFound, ItemNotListed, PurchaseRefused
-from api.cards.parameters import MAX_INT, PREFIX
+from api.cards.parameters import PREFIX
 from api.cards.services import CardsServices
 from api.deps import PrincipalDep, get_owner
 from api.errors import InvalidInput, documented
+from api.parameters import MAX_INT
 from db.cards import purchases, reservations
 from db.cards.purchases import Purchase
 from db.cards.reservations import ItemUnlisted, ReservationError, SellerSuspended, TooFewCopies, Wanted

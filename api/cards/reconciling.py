@@ -10,12 +10,13 @@ from pydantic import Field
 
 from api.cards.deps import ServicesDep
 from api.cards.models import Accepted
-from api.cards.parameters import MAX_INT, PREFIX
+from api.cards.parameters import PREFIX
 from api.cards.services import CardsServices
 from api.cards.starting import launch, start_sync
 from api.cards.state import linked_seller
 from api.deps import OwnerDep
 from api.errors import documented
+from api.parameters import MAX_INT
 from db.cards.sellers import Seller
 from workflows.cards.contracts import ReconcileBlueprint
 
