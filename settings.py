@@ -33,7 +33,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field("", description="postgresql+asyncpg://user:password@host:5432/database")
     db_pool_size: int = Field(5, ge=1, le=20)
-    db_max_overflow: int = Field(5, ge=0, le=20)
+    db_max_overflow: int = Field(5, ge=0, le=20, description="more connections under load; kept once they are open")
     redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
 
     catalog_url: SecretStr = Field(SecretStr(""), description="any SQLAlchemy URL; else built from MYSQL_*")

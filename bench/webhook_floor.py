@@ -11,11 +11,12 @@ import sys
 from base64 import b64decode
 from typing import Final
 
-import uvicorn
 from fastapi import FastAPI, Header, Request
 
 from api.cards.errors import WebhookRejected
 from api.main import create_app
+from cli.servers import serve
+from devstack.ports import LOOPBACK
 from settings import Settings
 
 PATH: Final = "/floor/webhook"
@@ -39,8 +40,7 @@ def floor_app(settings: Settings, secret: bytes) -> FastAPI:
 
 def main() -> None:
     """Serve as `python -m cli api` does."""
-    app = floor_app(Settings(), os.environ[SECRET_VARIABLE].encode())
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", log_config=None, access_log=False)
+    serve(floor_app(Settings(), os.environ[SECRET_VARIABLE].encode()), LOOPBACK, int(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+# Longer than a load balancer or a sender keeps an idle connection (60 s as a rule): whoever closes first must not be
+# us, or a webhook that is on its way through a connection just closed is lost.
+_KEEP_ALIVE_SECONDS: Final = 75
 App = Literal["cards", "all"]
 
 
@@ -23,12 +26,26 @@ def api(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
 ) -> None:
     """Serve the HTTP API."""
-    import uvicorn
-
     from api.main import create_app
 
     factories: dict[App, Callable[[Settings], FastAPI]] = {"cards": create_app, "all": create_app}
-    uvicorn.run(factories[app](Settings()), host=host, port=port, loop="uvloop", log_config=None, access_log=False)
+    serve(factories[app](Settings()), host, port)
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve an application until SIGTERM."""
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        log_config=None,
+        access_log=False,
+    )
 
 
 def worker(
