@@ -62,6 +62,12 @@ def _count(column: str) -> Column[int]:
     return Column(column, BigInteger, nullable=False, server_default="0")
 
 
+def _marks() -> list[Column[Any]]:
+    """Fields of `domain.pipeline.watermark.Mark`."""
+    lost = Column("mark_lost", Boolean, nullable=False, server_default=text("false"))
+    return [Column("mark_highest", Text), Column("mark_lowest_failed", Text), lost]
+
+
 METRICS = (
     "rows_fetched",
     "rows_normalized",
@@ -138,9 +144,11 @@ sync_batches = Table(
     Column("config", JSONB(none_as_null=True), comment="the entity's configuration when the batch began"),
     Column("begins_after", JSONB(none_as_null=True), comment="keyset cursor of the first page"),
     Column("watermark", String(255), comment="where an incremental fetch began"),
+    Column("rowversion_ceiling", String(255), comment="the source's highest when it began: no watermark is past it"),
     Column("total_reported", BigInteger, comment="rows of the source, by its own word"),
     Column("stored_before", BigInteger, comment="live rows known when a full sync began"),
     Column("last_rowversion", String(255), comment="the watermark that the batch left"),
+    *_marks(),
     Column("deletion_refused", String(50), comment="deletion.Refusal"),
     Column("sample", JSONB(none_as_null=True), comment="of a dry run: planned changes"),
     Column("error_code", String(100)),
@@ -184,9 +192,7 @@ batch_pages = Table(
     Column("matched", Integer, nullable=False, server_default="0", comment="of the keys, live ones that were known"),
     Column("without_key", Integer, nullable=False, server_default="0"),
     Column("superseded", Integer, nullable=False, server_default="0"),
-    Column("mark_highest", Text),
-    Column("mark_lowest_failed", Text),
-    Column("mark_lost", Boolean, nullable=False, server_default=text("false")),
+    *_marks(),
     Column("processed_at", DateTime(timezone=True)),
     *(_count(name) for name in METRICS),
     PrimaryKeyConstraint("batch_uid", "page_no"),
