@@ -119,3 +119,10 @@ WAKE = ActivityPolicy(
     heartbeat=None,
     retry=_retry(),
 )
+# A repeat is safe: movements carry their key, and what is unsettled is found as it was sent.
+STORE_PASS = ActivityPolicy(
+    start_to_close=timedelta(minutes=15),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(most=60),
+)

@@ -15,7 +15,8 @@ import db.bridge.tables
 import db.cards.drift_tables
 import db.cards.intent_tables
 import db.cards.tables
-import db.failed_tables  # noqa: F401  (these register the tables)
+import db.failed_tables
+import db.store.tables  # noqa: F401  (these register the tables)
 from db.metadata import metadata
 
 
