@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
         ChildrenBatches,
         Ended,
         Fetched,
-        LeftoverBatches,
         NextPage,
         NightOpened,
         NightRef,
@@ -33,7 +32,7 @@ ABORT_BATCH = Step("abort_batch", Abort, type(None), policies.FINISH, DEFAULT)
 
 WAKE_CHILDREN = Step("wake_children", BatchRef, type(None), policies.WAKE, DEFAULT)
 OPEN_CHILDREN_BATCHES = Step("open_children_batches", Round, ChildrenBatches, policies.DATABASE, DEFAULT)
-TAKE_UP_LEFTOVERS = Step("take_up_leftovers", Round, LeftoverBatches, policies.FINISH, DEFAULT)
 
 OPEN_NIGHT = Step("open_night", NightRef, NightOpened, policies.DATABASE, DEFAULT)
 NEXT_PAGE = Step("next_page", NextPage, NightStep, policies.DATABASE, DEFAULT)
+CLOSE_NIGHT = Step("close_night", NightRef, type(None), policies.DATABASE, DEFAULT)

@@ -40,7 +40,6 @@ from workflows.bridge.contracts.children import (
     PENDING_CHILDREN_WORKFLOW,
     ChildrenBatches,
     ChildrenState,
-    LeftoverBatches,
     Round,
 )
 from workflows.message import Message
@@ -63,7 +62,6 @@ __all__ = [
     "EndStatus",
     "Ended",
     "Fetched",
-    "LeftoverBatches",
     "LiveBatch",
     "Message",
     "NextPage",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.bridge.contracts.batch import MOST_ROWS_PER_PAGE, BatchPlan, PageCounts
+from workflows.bridge.contracts.batch import MOST_ROWS_PER_PAGE, PageCounts
 from workflows.message import Message
 
 BACKGROUND_SYNC_WORKFLOW: Final = "BackgroundSyncWorkflow"
@@ -20,11 +20,11 @@ def background_sync_id(schedule_uid: UUID) -> str:
 
 
 class NightProgress(Message):
-    """Where a night stands; carried through continue-as-new, when no page is in flight."""
+    """Where a night stands; carried through continue-as-new between two pages. `last`: the source has no more."""
 
     batch_uid: UUID
-    plan: BatchPlan = BatchPlan()
     next_page: int = Field(1, ge=1)
+    last: bool = False
     totals: PageCounts = PageCounts()
 
 
@@ -46,10 +46,9 @@ class NightRef(Message):
 
 
 class NextPage(NightRef):
-    """The same for the page after `page_no` - 1; what is done is noted first. `last`: no page comes any more."""
+    """The same before page `page_no`, once what is done is noted. `last`: the source has no more."""
 
     page_no: int = Field(1, ge=1)
-    page_size: int = Field(1000, ge=1, le=MOST_ROWS_PER_PAGE)
     last: bool = False
 
 
@@ -61,11 +60,11 @@ class NightStep(Message):
     completed: bool = False
 
 
-class NightOpened(NightStep):
-    """Whose batch it is, when there is work."""
+class NightOpened(Message):
+    """Whether a batch was registered for this night; if not, when to look again."""
 
-    source_system: str = Field("", max_length=100)
-    entity_name: str = Field("", max_length=100)
+    is_open: bool = False
+    until: datetime | None = None
 
 
 class NightResult(Message):

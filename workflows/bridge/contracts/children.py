@@ -1,4 +1,4 @@
-"""Wire models of what waits: children for their parents, and batches whose start was lost."""
+"""Wire models of children that wait for their parents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChildrenState(Message):
 
 
 class Round(Message):
-    """One look at what waits: at most so many batches."""
+    """One look at the children that are due: at most so many batches of them."""
 
     most: int = Field(MOST_BATCHES, ge=1, le=MOST_BATCHES)
 
@@ -32,10 +32,3 @@ class ChildrenBatches(Message):
     """Batches of sync_type `children`, registered as pending: one per source and entity, parents first."""
 
     batches: list[BatchRun] = Field([], max_length=MOST_BATCHES)
-
-
-class LeftoverBatches(Message):
-    """Batches that nobody worked on: those started again, and those that were closed with a reason."""
-
-    started: int = Field(0, ge=0)
-    closed: int = Field(0, ge=0)

@@ -1,0 +1,113 @@
+"""How batches are started and stopped from outside, and what waits is woken.
+
+The memo names the batch a run belongs to, so that a run is never taken for another batch's.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows.bridge.contracts import (
+    BRIDGE_BATCH_WORKFLOW,
+    PARENTS_ARRIVED,
+    PENDING_CHILDREN_ID,
+    PENDING_CHILDREN_WORKFLOW,
+    BatchResult,
+    BatchRun,
+    ChildrenState,
+    bridge_batch_id,
+)
+from workflows.search_attributes import CONTEXT, ENTITY_NAME, PROGRESS, SYNC_STATUS
+from workflows.task_queues import HIGH_PRIORITY
+
+MEMO_BATCH: Final = "batch_uid"
+
+
+async def start_batch(client: Client, run: BatchRun, *, timeout: timedelta) -> WorkflowHandle[object, BatchResult]:
+    """Start the workflow; needs no worker to be alive. Raises `WorkflowAlreadyStartedError`, RPC errors."""
+    handle: WorkflowHandle[object, BatchResult] = await client.start_workflow(
+        BRIDGE_BATCH_WORKFLOW,
+        run,
+        id=bridge_batch_id(run.source_system, run.entity_name),
+        task_queue=HIGH_PRIORITY,
+        result_type=BatchResult,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        memo={MEMO_BATCH: str(run.batch_uid)},
+        static_summary=batch_summary(run),
+        search_attributes=batch_attributes(run),
+        priority=Priority(fairness_key=f"{run.source_system}:{run.entity_name}"),
+        rpc_timeout=timeout,
+    )
+    return handle
+
+
+def batch_summary(run: BatchRun) -> str:
+    """One line for the Web UI."""
+    return f"{run.sync_type.capitalize()} sync of {run.entity_name}" + (", dry run" if run.dry_run else "")
+
+
+def batch_attributes(run: BatchRun) -> TypedSearchAttributes:
+    """What operators find a batch by."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(CONTEXT, "bridge"),
+            SearchAttributePair(ENTITY_NAME, run.entity_name),
+            SearchAttributePair(SYNC_STATUS, "pending"),
+            SearchAttributePair(PROGRESS, 0),
+        ]
+    )
+
+
+async def running_batch(client: Client, source_system: str, entity_name: str, *, timeout: timedelta) -> UUID | None:
+    """The batch in flight of an entity of a source; None when there is none. Raises RPC errors."""
+    try:
+        handle = client.get_workflow_handle(bridge_batch_id(source_system, entity_name))
+        description = await handle.describe(rpc_timeout=timeout)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    if description.status != WorkflowExecutionStatus.RUNNING:
+        return None
+    named: str | None = await description.memo_value(MEMO_BATCH, None)
+    return UUID(named) if named else None
+
+
+async def cancel_batch(client: Client, run: BatchRun, *, timeout: timedelta) -> bool:
+    """Ask the batch's workflow to stop; False when it does not run. Raises RPC errors."""
+    workflow_id = bridge_batch_id(run.source_system, run.entity_name)
+    try:
+        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=timeout)
+        named: str | None = await description.memo_value(MEMO_BATCH, None)
+        if description.status != WorkflowExecutionStatus.RUNNING or named != str(run.batch_uid):
+            return False
+        # Not the id alone: by now the next batch of the entity may bear it. A run of its own may have
+        # continued as new meanwhile; the first run's id names the chain.
+        first = description.raw_info.first_run_id or description.run_id
+        handle = client.get_workflow_handle(workflow_id, first_execution_run_id=first)
+        await handle.cancel(rpc_timeout=timeout)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def wake_pending_children(client: Client, *, timeout: timedelta) -> None:
+    """Have children looked for whose parents came: start the workflow, or tell the one that runs. Raises RPC errors."""
+    await client.start_workflow(
+        PENDING_CHILDREN_WORKFLOW,
+        ChildrenState(),
+        id=PENDING_CHILDREN_ID,
+        task_queue=HIGH_PRIORITY,
+        start_signal=PARENTS_ARRIVED,
+        static_summary="Children whose parents came",
+        search_attributes=TypedSearchAttributes([SearchAttributePair(CONTEXT, "bridge")]),
+        rpc_timeout=timeout,
+    )
