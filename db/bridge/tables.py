@@ -292,6 +292,9 @@ background_sync_schedule = Table(
     Column("night", Date, comment="the last one worked in, by the day on which it opened"),
     Column("rows_tonight", BigInteger, nullable=False, server_default="0"),
     Column("batch_uid", UUID(as_uuid=True), ForeignKey("sync_batches.uid", ondelete="SET NULL")),
+    Column(
+        "noted_pages", Integer, nullable=False, server_default="0", comment="pages of the batch that are counted here"
+    ),
     Column("last_error", Text),
     _moment("last_run_at"),
     _moment("next_run_at"),

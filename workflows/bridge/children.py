@@ -74,7 +74,7 @@ class PendingChildrenWorkflow:
         return all(ended)
 
     async def _batch(self, run: BatchRun) -> bool:
-        """False when it failed (its row says why), or waits for another batch of the entity (for the relay, that is)."""
+        """False when it failed (its row says why), or waits: another batch of the entity is under way."""
         try:
             await workflow.execute_child_workflow(
                 BRIDGE_BATCH_WORKFLOW,

@@ -358,6 +358,13 @@ def _state() -> None:
         sa.Column("night", sa.Date(), nullable=True, comment="the last one worked in, by the day on which it opened"),
         sa.Column("rows_tonight", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("batch_uid", sa.UUID(), nullable=True),
+        sa.Column(
+            "noted_pages",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="pages of the batch that are counted here",
+        ),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("last_run_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_run_at", sa.DateTime(timezone=True), nullable=True),
