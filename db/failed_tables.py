@@ -60,6 +60,13 @@ failed_records = Table(
     Index("idx_failed_records_operation", "operation_id"),
     Index("idx_failed_records_entity", "context", "entity_name", text("created_at DESC")),
     Index(
+        "idx_failed_records_open_subject",
+        "context",
+        "entity_name",
+        "subject",
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+    Index(
         "idx_failed_records_due",
         "context",
         "next_retry_at",

@@ -64,6 +64,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("idx_failed_records_due", table_name="failed_records")
+    op.drop_index("idx_failed_records_open_subject", table_name="failed_records")
     op.drop_index("idx_failed_records_entity", table_name="failed_records")
     for column in _LETTER_COLUMNS:
         op.drop_column("failed_records", column)
@@ -406,6 +407,13 @@ def _letters() -> None:
         ["context", "next_retry_at"],
         unique=False,
         postgresql_where=sa.text("resolved_at IS NULL AND next_retry_at IS NOT NULL"),
+    )
+    op.create_index(
+        "idx_failed_records_open_subject",
+        "failed_records",
+        ["context", "entity_name", "subject"],
+        unique=False,
+        postgresql_where=sa.text("resolved_at IS NULL"),
     )
     op.create_index(
         "idx_failed_records_entity",

@@ -1,0 +1,42 @@
+"""Sets of keys (BK_HASH, 16 bytes each, one after the other) that are too many for objects of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+KEY_BYTES: Final = 16
+_HALVES: Final = np.dtype([("high", "<u8"), ("low", "<u8")])
+
+
+def packed(keys: Iterable[bytes]) -> bytes:
+    """Keys as one value."""
+    return b"".join(keys)
+
+
+def absent(keys: bytes, among: bytes) -> list[bytes]:
+    """The distinct keys that are not `among` the others, in no particular order."""
+    pairs = np.frombuffer(among + keys, dtype=_HALVES)
+    late = np.arange(len(pairs)) >= len(among) // KEY_BYTES
+    # Equal keys stand side by side, those that are `among` first: what begins its group and is late, is absent.
+    order = np.lexsort((late, pairs["low"], pairs["high"]))
+    pairs, late = pairs[order], late[order]
+    begins = np.ones(len(pairs), dtype=bool)
+    begins[1:] = pairs[1:] != pairs[:-1]
+    return _unpacked(pairs[begins & late].tobytes())
+
+
+def count_distinct(keys: bytes) -> int:
+    """How many different keys there are."""
+    return len(absent(keys, b""))
+
+
+def overlap(keys: bytes, others: bytes) -> bool:
+    """Whether any key is in both."""
+    return len(absent(keys, others)) < count_distinct(keys)
+
+
+def _unpacked(keys: bytes) -> list[bytes]:
+    return [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]
