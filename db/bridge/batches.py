@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, func, select, text, update
+from sqlalchemy import BigInteger, Text, cast, extract, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.bridge import pages
 from db.bridge.record_state import Scope
 from db.bridge.tables import OPEN_STATUSES, sync_batches
+from domain.pipeline.batch_errors import sentence
 from domain.pipeline.definition import Definition
 from domain.pipeline.metrics import Metrics
 from domain.pipeline.watermark import Mark
@@ -184,6 +186,26 @@ async def end(connection: AsyncConnection, uid: UUID, ending: Ending) -> None:
             **numbers,
         )
     )
+
+
+async def abort(connection: AsyncConnection, uid: UUID, *, code: str, cancelled: bool) -> bool:
+    """End a batch without success: what its pages did stays and is counted, staged rows go; False if it had ended."""
+    work = await lock(connection, uid)
+    if work is None or not work.is_open:
+        return False
+    done = await pages.totals(connection, uid)
+    status = "cancelled" if cancelled else "failed"
+    metrics = replace(done.metrics, duration_ms=await duration_ms(connection, uid))
+    await end(connection, uid, Ending(status, metrics, error_code=code, error_message=sentence(code)))
+    await pages.drop(connection, uid)
+    return True
+
+
+async def duration_ms(connection: AsyncConnection, uid: UUID) -> int:
+    """Since its start, by the clock of the database; 0 if it never started."""
+    since = extract("epoch", func.clock_timestamp() - _batch.started_at) * 1000
+    query = select(func.coalesce(cast(since, BigInteger), 0)).where(_batch.uid == uid)
+    return max(0, int((await connection.execute(query)).scalar_one()))
 
 
 async def marks_of_schedule(connection: AsyncConnection, schedule_uid: UUID) -> tuple[str | None, list[Mark]]:
