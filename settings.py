@@ -66,12 +66,21 @@ class Settings(BaseSettings):
     rate_limit_window_seconds: float = Field(10.0, gt=0)
     rate_limit_burst: int = Field(3, ge=1, description="the rate follows: burst + window x rate = requests")
 
+    central_api_base_url: str = Field("", description="the central inventory of the shops; empty: nothing is pushed")
+    central_service_name: str = "inventory-service"
+    central_service_secret: SecretStr = Field(SecretStr(""), description="as it is, or fernet:... under FERNET_KEY")
+    central_service_ssm_path: str = "/prod/ebartex/central_service_secret"
+    store_push_interval_minutes: float = Field(15.0, ge=0, le=1440, description="between two sweeps; 0: none by itself")
+    store_history_days: int = Field(90, ge=1, le=3650, description="ended movements are kept so long")
+
     bulk_chunk_size: int = Field(5000, ge=1, le=20000)
     bulk_window: int = Field(8, ge=1, le=100, description="chunk activities in flight per sync")
     bulk_chunks_per_run: int = Field(400, ge=1, le=1000, description="chunks before the workflow continues as new")
     reconcile_interval_hours: float = Field(6.0, ge=0, le=168, description="between two sweeps; 0: none by itself")
     reconcile_most_running: int = Field(20, ge=1, le=1000, description="periodic syncs of a sweep at once")
     staging_dir: Path = Field(Path(".devstack/staging"), description="where exports are written while staged")
+
+    default_batch_size: int = Field(1000, ge=100, le=10000, description="bridge: rows per page if none is asked for")
 
     worker_high_priority_slots: int = Field(8, ge=1)
     worker_bulk_sync_slots: int = Field(2, ge=1)
@@ -102,6 +111,8 @@ class Settings(BaseSettings):
                 self.fernet_key = _parameter(self.fernet_key_ssm_path, self.aws_region)
             if not self.jwt_public_key.get_secret_value():
                 self.jwt_public_key = _parameter(self.jwt_public_key_ssm_path, self.aws_region)
+            if self.central_api_base_url and not self.central_service_secret.get_secret_value():
+                self.central_service_secret = _parameter(self.central_service_ssm_path, self.aws_region)
         return self
 
     @model_validator(mode="after")
@@ -117,6 +128,10 @@ class Settings(BaseSettings):
             (not self.catalog_dsn, "CATALOG_URL or MYSQL_HOST is missing"),
             (not self.fernet_key.get_secret_value(), "FERNET_KEY is missing"),
             (not self.jwt_public_key.get_secret_value(), "JWT_PUBLIC_KEY is missing"),
+            (
+                bool(self.central_api_base_url) and not self.central_service_secret.get_secret_value(),
+                "CENTRAL_SERVICE_SECRET is missing",
+            ),
             ("*" in self.allowed_origins, "ALLOWED_ORIGINS may not be a wildcard"),
             (self.rate_limit_burst >= self.rate_limit_requests, "RATE_LIMIT_BURST must be below RATE_LIMIT_REQUESTS"),
         )

@@ -19,6 +19,8 @@ from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
 from activities.cards.wiring import open_cards
 from activities.connections import open_connections
+from activities.store.relay import relaying_stores
+from activities.store.wiring import open_store
 from activities.support import Activities
 from observability import configure_logging
 from process import connect_temporal, return_large_buffers, stop_event
@@ -33,6 +35,10 @@ from workflows.cards.reconcile import ReconcileSweepWorkflow
 from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
 from workflows.cards.schedules import cards_schedules
 from workflows.schedules import reconcile_schedules
+from workflows.store.poking import poke_store
+from workflows.store.push import StorePushWorkflow
+from workflows.store.schedules import store_schedules
+from workflows.store.sweep import StoreSweepWorkflow
 from workflows.task_queues import TaskQueue
 
 WORKFLOWS = (
@@ -41,8 +47,10 @@ WORKFLOWS = (
     PurchaseWorkflow,
     ReconcileBlueprintWorkflow,
     ReconcileSweepWorkflow,
+    StorePushWorkflow,
+    StoreSweepWorkflow,
 )
-CONTEXTS = (open_cards,)
+CONTEXTS = (open_cards, open_store)
 _log = structlog.get_logger(__name__)
 
 
@@ -57,7 +65,8 @@ async def build_activities(settings: Settings, client: Client) -> AsyncIterator[
 def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
     """The schedules of every context, by id."""
     interval = timedelta(hours=settings.reconcile_interval_hours)
-    return cards_schedules(interval, most_running=settings.reconcile_most_running)
+    pushes = timedelta(minutes=settings.store_push_interval_minutes if settings.central_api_base_url else 0)
+    return cards_schedules(interval, most_running=settings.reconcile_most_running) | store_schedules(pushes)
 
 
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
@@ -90,6 +99,9 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
             await workers.enter_async_context(relaying(settings.database_url, poke, poke_changes))
             start = partial(start_purchase, client, timeout=timedelta(seconds=5))
             await workers.enter_async_context(relaying_purchases(settings.database_url, start))
+            if settings.central_api_base_url:
+                wake = partial(poke_store, client, timeout=timedelta(seconds=5))
+                await workers.enter_async_context(relaying_stores(settings.database_url, wake))
         for queue in queues:
             await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
         _log.info("worker.started", queues=list(queues))

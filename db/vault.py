@@ -8,8 +8,12 @@ VaultError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+ENCRYPTED: Final = "fernet:"
 
 
 class VaultError(Exception):
@@ -52,6 +56,13 @@ class Vault:
     def decrypt(self, token: str) -> str:
         """The text behind `token`. Raises `SecretUnreadable`."""
         return self.decrypt_bytes(token.encode()).decode()
+
+    def reveal(self, setting: SecretStr) -> SecretStr:
+        """A secret of the settings: as it is, or `fernet:` and its token. Raises `SecretUnreadable`."""
+        text = setting.get_secret_value()
+        if not text.startswith(ENCRYPTED):
+            return setting
+        return SecretStr(self.decrypt(text.removeprefix(ENCRYPTED)))
 
     def encrypt_bytes(self, body: bytes) -> bytes:
         """The bytes as an ASCII token."""

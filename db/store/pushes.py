@@ -25,7 +25,10 @@ _NAMESPACE: Final = UUID("4a6f7d52-8b1e-5c0d-9a57-2f0f0d3a7c11")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The oldest movement of an item that central does not have, about to be sent on `version`."""
+    """The oldest movement of an item that central does not have, about to be sent on `version`.
+
+    `uncertain`: it was sent before, and what became of that is not known.
+    """
 
     change_id: int
     store_id: str
@@ -37,6 +40,7 @@ class Claim:
     attempt: int
     strategy: Strategy
     approved: bool
+    uncertain: bool
 
 
 async def claim(connection: AsyncConnection, item_id: int) -> Claim | None:
@@ -58,7 +62,7 @@ async def claim(connection: AsyncConnection, item_id: int) -> Claim | None:
     )
     return Claim(
         head.id, item.store_id, item_id, item.sku, head.operation_id, head.delta, version, head.attempts + 1,
-        item.strategy, head.approved,
+        item.strategy, head.approved, head.status == "in_progress",
     )  # fmt: skip
 
 
@@ -110,11 +114,11 @@ async def refused(connection: AsyncConnection, sent: Claim, reason: Reason) -> b
 
 
 async def postponed(
-    connection: AsyncConnection, sent: Claim, reason: Reason, wait: timedelta, *, outcome: Literal["unknown", "none"]
+    connection: AsyncConnection, sent: Claim, reason: Reason, wait: timedelta, *, unknown: bool
 ) -> bool:
-    """Later. With its outcome unknown it stays in progress, to be repeated as it was sent."""
+    """Later. With its outcome `unknown` it stays in progress, to be repeated as it was sent."""
     values: dict[str, Any] = {"error": reason, "next_attempt_at": func.clock_timestamp() + wait}
-    if outcome == "none":
+    if not unknown:
         values |= {"status": "pending", "sent_version": None}
     return await _settle(connection, sent, **values)
 

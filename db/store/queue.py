@@ -143,6 +143,18 @@ async def book(connection: AsyncConnection, store_id: str, done: Pass, *, wait: 
     )
 
 
+async def away(connection: AsyncConnection, store_id: str, wait: timedelta) -> None:
+    """Central could not be read: nothing is asked of it until then."""
+    gate = {"failed_passes": _store.failed_passes + 1, "next_pass_at": func.clock_timestamp() + wait}
+    await connection.execute(update(stores).where(_store.store_id == store_id).values(gate))
+
+
+async def failed_passes(connection: AsyncConnection, store_id: str) -> int:
+    """How many in a row found central away."""
+    query = select(_store.failed_passes).where(_store.store_id == store_id)
+    return (await connection.execute(query)).scalar_one_or_none() or 0
+
+
 async def hurry(connection: AsyncConnection, store_id: str, *, reading: bool) -> int:
     """Everything that waits for its time is due now, and `reading`, every item is to be read; how many wait."""
     await connection.execute(update(stores).where(_store.store_id == store_id).values(next_pass_at=None))

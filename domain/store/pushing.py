@@ -74,3 +74,7 @@ class PassCounts:
             self.conflicts + (ending in ("compensated", "asked")),
             self.failures + (ending in ("refused", "later", "away")),
         )
+
+    def attempted(self) -> PassCounts:
+        """With one more request."""
+        return PassCounts(self.attempts + 1, self.pushed, self.conflicts, self.failures)
