@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -56,15 +56,23 @@ class Services:
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """One bounded transaction, for database work only: a fault of the server raises `DatabaseUnavailable`."""
-        try:
-            async with asyncio.timeout(TRANSACTION_SECONDS), self.database.begin() as connection:
-                yield connection
-        except _DATABASE_FAULTS as fault:
+        return _bounded(self.database.begin())
+
+    def statement(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """The same for a single statement, which is a transaction by itself."""
+        return _bounded(self.database.statement())
+
+
+@asynccontextmanager
+async def _bounded(opened: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with asyncio.timeout(TRANSACTION_SECONDS), opened as connection:
+            yield connection
+    except _DATABASE_FAULTS as fault:
+        raise DatabaseUnavailable from fault
+    except DBAPIError as fault:
+        if fault.connection_invalidated:
             raise DatabaseUnavailable from fault
-        except DBAPIError as fault:
-            if fault.connection_invalidated:
-                raise DatabaseUnavailable from fault
-            raise
+        raise

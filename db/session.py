@@ -1,6 +1,7 @@
 """Engines and units of work.
 
-A `Database` is opened once per process by a composition root; `begin()` is one transaction on one connection.
+A `Database` is opened once per process by a composition root; `begin()` is one transaction on one connection, and
+`statement()` one of a single statement.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def connect(
@@ -54,6 +56,12 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction."""
         async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement, a transaction by itself: spares the round trips of BEGIN and COMMIT."""
+        async with self._autocommit.connect() as connection:
             yield connection
 
     async def ping(self) -> None:

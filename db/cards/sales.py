@@ -100,6 +100,13 @@ def _values(user_id: UUID, verdict: Verdict, lines: Sequence[OrderLine]) -> dict
         "order_id": verdict.order_id,
         "records": not verdict.destroyed,
         "reread": verdict.reread,
+        **columns_of(lines),
+    }
+
+
+def columns_of(lines: Sequence[OrderLine]) -> dict[str, object]:
+    """Order items as the arrays that a statement unnests."""
+    return {
         "item_ids": [line.item_id for line in lines],
         "blueprint_ids": [line.blueprint_id for line in lines],
         "product_ids": [line.product_id for line in lines],

@@ -79,6 +79,11 @@ class Verdict:
     destroyed: bool = False
     reason: str = ""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all its items name a product, and are read again in any case; as nearly all that is told."""
+        return bool(self.lines) and self.reread == "always" and all(line.product_id for line in self.lines)
+
 
 def read_event(body: bytes) -> Event:
     """Raises `MalformedEvent`."""

@@ -120,6 +120,16 @@ class PausingDatabase(Database):
             self.stock_commits += paused.touches_stock
         await pause("committed")
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """One statement, as `Database.statement`."""
+        await pause("begin")
+        async with super().statement() as connection:
+            paused = _Paused(connection)
+            yield cast("AsyncConnection", paused)
+            self.stock_commits += paused.touches_stock
+        await pause("committed")
+
 
 @asynccontextmanager
 async def locks(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:

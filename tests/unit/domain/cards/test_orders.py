@@ -56,6 +56,15 @@ def test_states(state: str, zero: bool | None, sold: bool, reread: str) -> None:
     assert (found.lines[0].sold, found.reread, found.reason) == (sold, reread, "")
 
 
+def test_plain_is_what_names_products_and_is_read_again_in_any_case() -> None:
+    assert verdict(item(1), item(2, product_id=8)).is_plain
+    assert verdict(item(1), state="canceled").is_plain
+    assert not verdict(item(1), item(2, product_id=None)).is_plain
+    assert not verdict(item(1), state="sent").is_plain
+    assert not verdict(cause="order.destroy").is_plain
+    assert not verdict().is_plain
+
+
 @pytest.mark.parametrize(("origin", "sold"), [(None, True), (50, True), (49, False)])
 def test_a_presale_order_counts_only_its_own_items(origin: int | None, sold: bool) -> None:
     listed = item(1, hub_pending_order_id=origin)
