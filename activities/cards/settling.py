@@ -5,7 +5,8 @@ Idempotent: a change is decided once, in the transaction that records it; to loo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -16,11 +17,13 @@ from clients.cardtrader import CardTraderClient, Job
 from db import failed_records
 from db.cards import change_queue
 from db.cards import changes as ledger
+from db.cards import listings as known
 from db.cards.change_queue import Sent
 from db.cards.changes import Ending
 from db.session import Database
 from domain.cards.change_reasons import Reason, sentence
 from domain.cards.changes import MOST_ATTEMPTS, Change, Finding, find_out
+from domain.cards.listings import Lost, find_listings
 from domain.cards.products import BadProduct, Product
 
 _log = structlog.get_logger(__name__)
@@ -54,15 +57,17 @@ class ChangeSettler:
         async with self._database.begin() as connection:
             before = await change_queue.sold_since(connection, user_id, sent)
         async for group in shown(self._database, client, user_id, blueprints):
-            products = _by_blueprint(group.products())
             concerned = [one for one in sent if one.change.blueprint_id in group.blueprints]
             async with self._database.begin() as connection:
                 sold = await change_queue.sold_since(connection, user_id, concerned)
                 # Of a sale that was told meanwhile nobody knows whether this stock shows it: the next look will.
-                still = [one.change for one in concerned if sold[one.change.id] == before[one.change.id]]
-                doubtful = await change_queue.beside_purchases(connection, user_id, concerned)
-                found = [(one, _find(one, products, sold[one.id], doubtful=one.id in doubtful)) for one in still]
-                await self._record(connection, user_id, found)
+                moved = {one.change.blueprint_id for one in concerned if sold[one.change.id] != before[one.change.id]}
+                still = [one for one in concerned if one.change.blueprint_id not in moved]
+                doubtful = await change_queue.beside_purchases(connection, user_id, still)
+                look = _Look(user_id, _by_blueprint(group.products()), sold, doubtful)
+                await self._record(
+                    connection, user_id, [*look.at_changes(still), *await look.at_listings(connection, still)]
+                )
 
     async def _record(self, connection: AsyncConnection, user_id: UUID, found: Found) -> None:
         made = {change.id: finding.product_id for change, finding in found if finding.outcome == "applied"}
@@ -88,13 +93,46 @@ def _failure(change: Change, reason: Reason, fields: Sequence[str] = ()) -> Endi
     return Ending(change, "failed", reason, sentence(reason, fields))
 
 
-def _find(
-    change: Change, products: Mapping[int, Sequence[Product | BadProduct]], sold: Mapping[int, int], *, doubtful: bool
-) -> Finding:
-    if doubtful and change.tells_by_quantity:
-        return Finding("undecided")
-    # One that names no usable blueprint may belong to any.
-    return find_out(change, [*products.get(change.blueprint_id, ()), *products.get(0, ())], sold)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What CardTrader shows, by blueprint, and what was sold of it, by change."""
+
+    user_id: UUID
+    products: Mapping[int, Sequence[Product | BadProduct]]
+    sold: Mapping[int, Mapping[int, int]]
+    doubtful: Collection[int]
+
+    def at_changes(self, sent: Sequence[Sent]) -> Found:
+        """What became of changes of products."""
+        changes = [one.change for one in sent if one.change.action != "create"]
+        return [(change, self._find(change)) for change in changes]
+
+    def _find(self, change: Change) -> Finding:
+        if change.id in self.doubtful and change.tells_by_quantity:
+            return Finding("undecided")
+        return find_out(change, self._shown(change.blueprint_id), self.sold[change.id])
+
+    async def at_listings(self, connection: AsyncConnection, sent: Sequence[Sent]) -> Found:
+        """What became of new listings, all of a blueprint together."""
+        listings = [one for one in sent if one.change.action == "create"]
+        if not (blueprints := {one.change.blueprint_id for one in listings}):
+            return []
+        made, here = (
+            await known.made(connection, self.user_id, blueprints),
+            await known.here(connection, self.user_id, blueprints),
+        )
+        found: dict[int, Finding] = {}
+        for number in blueprints:
+            lost = [self._lost(one) for one in listings if one.change.blueprint_id == number]
+            found |= find_listings(lost, made.get(number, []), self._shown(number), here)
+        return [(one.change, found[one.change.id]) for one in listings]
+
+    def _lost(self, one: Sent) -> Lost:
+        return Lost(one.change, one.sent_at, self.sold[one.change.id], doubtful=one.change.id in self.doubtful)
+
+    def _shown(self, blueprint_id: int) -> list[Product | BadProduct]:
+        """One that names no usable blueprint may belong to any."""
+        return [*self.products.get(blueprint_id, ()), *self.products.get(0, ())]
 
 
 def _by_blueprint(rows: Sequence[Product | BadProduct]) -> dict[int, list[Product | BadProduct]]:

@@ -63,8 +63,9 @@ def _judge(change: Change, products: Mapping[int, Product | BadProduct]) -> Endi
     if change.action == "delete":
         return Ending(change) if product is None else _differs(change, ("deleted",))
     if product is None:
-        # Copies alone were taken or added and it was sold since, or these were the last: nothing is left to compare.
-        is_done = change.action == "update" and (change.wanted.is_empty or _took_the_last(change))
+        # It was sold out since, or these were the last: nothing is left to compare. What was listed is not to be
+        # listed again, so a new listing is done; fields that nobody has seen are not.
+        is_done = change.action == "create" or change.wanted.is_empty or _took_the_last(change)
         return Ending(change) if is_done else Ending(change, "failed", "NOT_ON_SALE", sentence("NOT_ON_SALE"))
     wrong = differences(change, product)
     return _differs(change, wrong) if wrong else Ending(change)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.cards import cancelling, operations
 from db.cards.intent_tables import item_changes
 from db.cards.tables import user_inventory_items
+from domain.cards.changes import MARKER
 from domain.cards.edits import (
     CopiesReserved,
     KeyReused,
@@ -131,7 +132,7 @@ async def put_on_sale(
             "operation_id": str(operation_id),
             "blueprints": [listing.blueprint_id for listing in listings],
             "wanted": [json.dumps(dict(listing.wanted)) for listing in listings],
-            "markers": [f"brx-{operation_id.hex}-{position}" for position in range(len(listings))],
+            "markers": [f"{MARKER}{operation_id.hex}-{position}" for position in range(len(listings))],
         },
     )
     return True

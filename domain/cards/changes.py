@@ -21,6 +21,7 @@ Action = Literal["create", "update", "delete"]
 Flag = bool | str
 Shown = Product | BadProduct
 
+MARKER: Final = "brx-"
 MOST_IN_CALL: Final = 500
 MOST_SINGLE: Final = 50
 FEW: Final = 20
@@ -102,13 +103,19 @@ def marked(user_data_field: str | UnsetType | None, marker: str | None) -> str |
     return " ".join(filter(None, (own, marker))) or None
 
 
+def unmarked(user_data_field: str | None) -> str | None:
+    """The seller's own text; the marker behind it is that of this listing, or of one that went to the same product."""
+    own, _, last = (user_data_field or "").rpartition(" ")
+    return (own or None) if last.startswith(MARKER) else user_data_field
+
+
 def differences(change: Change, product: Product) -> tuple[str, ...]:
     """The fields in which CardTrader's product is not as asked. Its quantity may have moved since, and is none."""
     wanted = change.wanted
-    user_data = marked(wanted.user_data_field, change.marker) if change.action == "create" else wanted.user_data_field
+    shown_text = unmarked(product.user_data_field) if change.action == "create" else product.user_data_field
     texts = (
         ("description", wanted.description, product.description),
-        ("user_data_field", user_data, product.user_data_field),
+        ("user_data_field", wanted.user_data_field, shown_text),
         ("graded", wanted.graded, normalise_graded(product.graded)),
     )
     # CardTrader shows "none" in more than one way.
@@ -139,12 +146,11 @@ class Finding:
 
 
 def find_out(change: Change, shown: Sequence[Shown], sold: Mapping[int, int]) -> Finding:
-    """What became of a change whose answer was lost, by what CardTrader now shows of its blueprint.
+    """What became of a change of a product whose answer was lost, by what CardTrader now shows of its blueprint.
 
     `sold`: copies by product since it was sent, as far as orders tell. A row that cannot be read may be anything.
+    New listings: domain.cards.listings.
     """
-    if change.action == "create":
-        return _find_listing(change, shown, sold)
     product = next((row for row in shown if _id(row) == change.product_id), None)
     if change.action == "delete":
         return Finding("applied" if product is None else "not_applied")
@@ -156,24 +162,6 @@ def find_out(change: Change, shown: Sequence[Shown], sold: Mapping[int, int]) ->
         return Finding(outcome_of_difference(before=before, delta=delta, now=now, sold=copies))
     is_done = product is not None and not change.difference and not differences(change, product)
     return Finding("applied" if is_done else "not_applied")
-
-
-def _find_listing(change: Change, shown: Sequence[Shown], sold: Mapping[int, int]) -> Finding:
-    """By its marker; else by the copies of "one such product", to which CardTrader may have added it."""
-    products = [row for row in shown if isinstance(row, Product)]
-    own = next(
-        (row for row in products if change.marker and change.marker in (row.user_data_field or "").split()), None
-    )
-    if own is not None:
-        return Finding("applied", own.id)
-    if _unreadable(shown) or change.wanted.quantity is UNSET:
-        return Finding("undecided")
-    alike = [row for row in products if is_such(change, row)]
-    gone = sum(sold.get(row.id, 0) for row in alike)
-    grown = sum(row.quantity for row in alike) + gone - (change.quantity_before or 0)
-    if grown == change.wanted.quantity and alike:
-        return Finding("applied", alike[0].id)
-    return Finding("undecided" if grown else "not_applied")
 
 
 def copies_alike(change: Change, shown: Sequence[Shown]) -> int:

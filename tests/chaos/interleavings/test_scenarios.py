@@ -23,7 +23,8 @@ UNRULY = Pace(sticky=0.3, deaths=2, weights=(1.0, 0.1))
 BUYERS = 50
 # Each broke a law once. 46: an edit that took the last copies was told to have failed. 50: a purchase's row rose again.
 # 65: an export brought a product at the quantity it had before a sale that was already told.
-BROKEN_ONCE = (46, 50, 65)
+# 163: of two listings alike one was told to have failed. 668: a listing that was sold out before it was verified was.
+BROKEN_ONCE = (46, 50, 65, 163, 668)
 
 
 def quiet(number: int) -> Knobs:

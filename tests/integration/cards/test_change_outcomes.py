@@ -151,6 +151,24 @@ async def test_a_listing_that_is_added_to_another_is_added_once(desk: Desk, kind
 
 
 @LOST
+@pytest.mark.parametrize("lost", [0, 1, 2])
+async def test_listings_alike_in_one_batch_are_each_made_once(desk: Desk, kind: Any, lost: int) -> None:
+    """CardTrader adds the second to the product of the first, where its marker is not; an older one is like both."""
+    before = len(desk.products())
+    # What is asked for without a condition becomes Near Mint.
+    unlike = next(one for one in desk.signable() if one["properties"]["condition"] != "Near Mint")
+    alike = {name: value for name, value in unlike.items() if name != "properties"}
+    task = await desk.put_on_sale(*[alike] * 3)
+    desk.fault(kind, method="POST", path="products", skip=lost, count=1)
+    await desk.work()
+    ended = await desk.ended(task)
+    assert (ended.status, len(desk.products())) == ("completed", before + 1)
+    assert {change["product_id"] for change in ended.changes} == {ended.first["product_id"]}
+    assert desk.on_sale(ended.first["product_id"]).quantity == 3 * 4
+    assert await desk.differences() == []
+
+
+@LOST
 async def test_many_new_listings_are_put_on_sale_once(desk: Desk, kind: Any) -> None:
     before, listings = len(desk.products()), desk.signable()[:DOZENS]
     task = await desk.put_on_sale(*listings)

@@ -21,11 +21,11 @@ from domain.cards.changes import (
     Finding,
     Shown,
     Wanted,
-    copies_alike,
     differences,
     find_out,
     marked,
     next_call,
+    unmarked,
 )
 from domain.cards.pace import Patience, next_work, wait_seconds
 from domain.cards.products import BadProduct, Product
@@ -122,7 +122,19 @@ def test_a_marker_follows_the_sellers_own_text() -> None:
     assert marked(msgspec.UNSET, None) is None
     asked = change(action="create", user_data_field="sku 7")
     assert differences(asked, product(user_data_field="sku 7 brx-1")) == ()
-    assert differences(asked, product(user_data_field="sku 7")) == ("user_data_field",)
+    assert differences(asked, product(user_data_field="sku 8 brx-2")) == ("user_data_field",)
+
+
+def test_a_marker_is_no_wish_of_the_sellers() -> None:
+    """CardTrader may add a listing to a product that keeps its own text, or another listing's marker."""
+    plain = change(action="create", price_cents=100)
+    assert differences(plain, product(user_data_field="sku 9")) == ()
+    asked = change(action="create", user_data_field="sku 7")
+    assert differences(asked, product(user_data_field="sku 7 brx-2")) == ()
+    assert unmarked("sku 7 brx-2") == "sku 7"
+    assert unmarked("brx-2") is None
+    assert unmarked("sku 7") == "sku 7"
+    assert unmarked(None) is None
 
 
 # --- what became of it
@@ -130,8 +142,6 @@ def test_a_marker_follows_the_sellers_own_text() -> None:
 
 FIELDS = change(price_cents=100)
 RAISED = replace(change(delta=2), quantity_before=3)
-NEW = replace(change(action="create", quantity=4, price_cents=100, properties=LISTING), quantity_before=0)
-ADDED = replace(NEW, quantity_before=3)
 
 
 @pytest.mark.parametrize(
@@ -153,34 +163,12 @@ ADDED = replace(NEW, quantity_before=3)
         (RAISED, [], {101: 3}, Finding("not_applied")),
         (RAISED, [bad(101)], {}, Finding("undecided")),
         (RAISED, [bad(999)], {101: 3}, Finding("undecided")),
-        (NEW, [product(900, user_data_field="sku brx-1")], {}, Finding("applied", 900)),
-        (NEW, [product(900, user_data_field="brx-11")], {}, Finding("undecided")),
-        (NEW, [], {}, Finding("not_applied")),
-        (NEW, [product(900, properties_hash={**LISTING, "condition": "Poor"})], {}, Finding("not_applied")),
-        (NEW, [bad(900)], {}, Finding("undecided")),
-        (ADDED, [product(quantity=7)], {}, Finding("applied", 101)),
-        (ADDED, [product(quantity=6)], {101: 1}, Finding("applied", 101)),
-        (ADDED, [product(quantity=3)], {}, Finding("not_applied")),
-        (ADDED, [product(quantity=5)], {}, Finding("undecided")),
-        (ADDED, [], {}, Finding("undecided")),
     ],
 )
 def test_the_stock_tells_what_became_of_it(
     asked: Change, shown: list[Shown], sold: dict[int, int], found: Finding
 ) -> None:
     assert find_out(asked, shown, sold) == found
-
-
-@given(had=st.lists(st.integers(1, 9), max_size=4), copies=st.integers(1, 9), merged=st.booleans())
-def test_a_listing_is_never_sent_again_once_it_was_made(had: list[int], copies: int, *, merged: bool) -> None:
-    shown: list[Shown] = [product(200 + place, quantity) for place, quantity in enumerate(had)]
-    asked = replace(change(action="create", quantity=copies, properties=LISTING), quantity_before=0)
-    asked = replace(asked, quantity_before=copies_alike(asked, shown))
-    if merged and had:
-        shown[0] = product(200, had[0] + copies)
-    else:
-        shown.append(product(900, copies, user_data_field=marked(None, asked.marker)))
-    assert find_out(asked, shown, {}).outcome == "applied"
 
 
 # --- pace
