@@ -51,6 +51,18 @@ def watermark(previous: str | None, marks: Iterable[Mark], config: Rowversion, z
     return previous and _by_age([previous, *reached], config, zones)[0]
 
 
+def capped(
+    previous: str | None, reached: str | None, ceiling: str | None, config: Rowversion, zones: Zones
+) -> str | None:
+    """Not past what was the source's highest when the batch began: a row that changed behind the fetch is met again.
+
+    Where that is not known it stays where it was.
+    """
+    if ceiling is None or reached is None:
+        return previous
+    return _by_age([reached, ceiling], config, zones)[0]
+
+
 def start(watermark: str, config: Rowversion, zones: Zones) -> str:
     """The rowversion from which, inclusive, the next fetch reads: the watermark less the overlap."""
     if not config.overlap or config.kind == "text":

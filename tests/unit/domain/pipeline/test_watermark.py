@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.pipeline.config import Rowversion, RowversionKind, Zones
-from domain.pipeline.watermark import Mark, mark, start, watermark
+from domain.pipeline.watermark import Mark, capped, mark, start, watermark
 
 UTC = Zones()
 INTEGER = Rowversion(kind="integer")
@@ -71,3 +71,19 @@ def test_the_next_fetch_starts_inclusive_and_an_overlap_before(
     kind: RowversionKind, at: str, overlap: int, told: str
 ) -> None:
     assert start(at, Rowversion(kind=kind, overlap=overlap), UTC) == told
+
+
+@pytest.mark.parametrize(
+    ("previous", "reached", "ceiling", "after"),
+    [
+        ("5", "9", "7", "7"),
+        ("5", "9", "10", "9"),
+        ("5", "9", None, "5"),
+        (None, "9", None, None),
+        ("5", None, "7", "5"),
+    ],
+)
+def test_it_is_not_past_what_the_source_had_when_the_batch_began(
+    previous: str | None, reached: str | None, ceiling: str | None, after: str | None
+) -> None:
+    assert capped(previous, reached, ceiling, INTEGER, UTC) == after
