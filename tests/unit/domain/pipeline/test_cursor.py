@@ -24,7 +24,8 @@ def fetch(rows: list[Row], key: tuple[str, ...], cursor: Cursor, size: int) -> t
     told = filters(cursor, key)
     found = [row for row in rows if all(COMPARE[one.operator](row[key.index(one.field)], one.value) for one in told)]
     by = key.index(sorted_by(cursor, key))
-    ordered = sorted(found[::-1], key=lambda row: row[by])
+    found.reverse()
+    ordered = sorted(found, key=lambda row: row[by])
     return ordered[:size], len(ordered) > size
 
 
