@@ -13,7 +13,6 @@ SENTENCES = {
     "HUB_UNUSABLE": "The hub answered with something that does not tell what became of the rows.",
     "HUB_UNAVAILABLE": "The hub could not be reached for too long. What was synchronised before stays.",
     "PAGE_TOO_SLOW": "A page took too long. What was synchronised before stays; a smaller page may help.",
-    "NO_CURSOR": "Rows whose key has several fields have no cursor that survives the night; use a full sync.",
     "BATCH_CANCELLED": "The batch was stopped. Pages that were done stay; the next sync does the rest.",
     "BATCH_INTERRUPTED": "The batch was ended from outside before it could finish. Start it again.",
     "BATCH_FAILED": "The batch failed for a reason of ours. Start it again; if it fails again, tell the operator.",
@@ -29,7 +28,6 @@ _BY_ERROR = {
     "HubRejected": "HUB_REJECTED",
     "HubUnusable": "HUB_UNUSABLE",
     "HubUnavailable": "HUB_UNAVAILABLE",
-    "NoCursor": "NO_CURSOR",
     "TimeoutError": "PAGE_TOO_SLOW",
     "BatchClosed": "BATCH_INTERRUPTED",
 }

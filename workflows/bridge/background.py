@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
@@ -21,10 +21,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.bridge.closing import abort_for, give_up, to_the_end
     from workflows.bridge.contracts import (
         BACKGROUND_SYNC_WORKFLOW,
+        MEMO_BATCH,
         Abort,
         BatchRef,
         Ended,
         NextPage,
+        NightLost,
         NightProgress,
         NightRef,
         NightResult,
@@ -56,7 +58,7 @@ class BackgroundSyncWorkflow:
             if start.progress is None and (rest := await self._rest()):
                 return rest
             step, ended = await self._night()
-        except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
+        except (ActivityError, asyncio.CancelledError) as error:
             await self._abort(error)
         await self._wake(ended)
         self._enter(ended.status)
@@ -71,11 +73,10 @@ class BackgroundSyncWorkflow:
 
     async def _night(self) -> tuple[NightStep, Ended]:
         self._enter("running")
+        workflow.upsert_memo({MEMO_BATCH: str(self._progress.batch_uid)})
         # Repeated in every run of the chain: it is idempotent, and its answer is this run's plan.
         batch = BatchRef(batch_uid=self._progress.batch_uid)
         plan = await steps.BEGIN_BATCH.run(batch, id="begin", summary="open the batch", fairness_key=self._fairness)
-        if plan.paging != "keyset":
-            raise ApplicationError("pages by number have no cursor", type="NoCursor", non_retryable=True)
         end = self._progress.next_page + plan.pages_per_run
         while (step := await self._step()).rows:
             if self._progress.next_page == end:
@@ -123,12 +124,11 @@ class BackgroundSyncWorkflow:
 
     async def _close(self, abort: Abort) -> None:
         """First note what is committed: the pages of a closed batch are gone."""
-        await steps.CLOSE_NIGHT.run(
-            self._ref(), id="close", summary="note how far this night came", fairness_key=self._fairness
-        )
-        await steps.ABORT_BATCH.run(
-            abort, id="abort", summary=f"close the batch: {abort.code}", fairness_key=self._fairness
-        )
+        lost = NightLost(**self._ref().model_dump(), code=abort.code)
+        summary = "note how far this night came"
+        await steps.CLOSE_NIGHT.run(lost, id="close", summary=summary, fairness_key=self._fairness)
+        summary = f"close the batch: {abort.code}"
+        await steps.ABORT_BATCH.run(abort, id="abort", summary=summary, fairness_key=self._fairness)
 
     def _ref(self) -> NightRef:
         return NightRef(

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.bridge import steps
     from workflows.bridge.contracts import (
         BRIDGE_BATCH_WORKFLOW,
+        MEMO_BATCH,
         PARENTS_ARRIVED,
         PENDING_CHILDREN_WORKFLOW,
         BatchResult,
@@ -27,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Round,
         bridge_batch_id,
     )
-    from workflows.bridge.starting import MEMO_BATCH, batch_attributes, batch_summary
+    from workflows.bridge.starting import batch_attributes, batch_summary
     from workflows.task_queues import HIGH_PRIORITY
 
 MOST_ROUNDS: Final = 20

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
         Ended,
         Fetched,
         NextPage,
+        NightLost,
         NightOpened,
         NightRef,
         NightStep,
@@ -35,4 +36,4 @@ OPEN_CHILDREN_BATCHES = Step("open_children_batches", Round, ChildrenBatches, po
 
 OPEN_NIGHT = Step("open_night", NightRef, NightOpened, policies.DATABASE, DEFAULT)
 NEXT_PAGE = Step("next_page", NextPage, NightStep, policies.DATABASE, DEFAULT)
-CLOSE_NIGHT = Step("close_night", NightRef, type(None), policies.DATABASE, DEFAULT)
+CLOSE_NIGHT = Step("close_night", NightLost, type(None), policies.DATABASE, DEFAULT)

@@ -15,8 +15,13 @@ BACKGROUND_SYNC_WORKFLOW: Final = "BackgroundSyncWorkflow"
 
 
 def background_sync_id(schedule_uid: UUID) -> str:
-    """What the ids of a schedule's nights begin with; Temporal appends the time of each."""
+    """The workflow id of a night begun by hand; Temporal appends the time of those that a schedule begins."""
     return f"bridge-background:{schedule_uid}"
+
+
+def background_schedule_id(schedule_uid: UUID) -> str:
+    """The id of the Temporal Schedule."""
+    return f"brx-bridge-{schedule_uid}"
 
 
 class NightProgress(Message):
@@ -43,6 +48,12 @@ class NightRef(Message):
     batch_uid: UUID
     now: datetime
     force: bool = False
+
+
+class NightLost(NightRef):
+    """A night that did not end well; the code picks the sentence a person reads."""
+
+    code: str = Field(max_length=50)
 
 
 class NextPage(NightRef):

@@ -11,9 +11,9 @@ from workflows.message import Message
 
 BRIDGE_BATCH_WORKFLOW: Final = "BridgeBatchWorkflow"
 MOST_ROWS_PER_PAGE: Final = 10_000
+MEMO_BATCH: Final = "batch_uid"
 
 SyncType = Literal["full", "incremental", "background", "retry", "children"]
-Paging = Literal["keyset", "page"]
 EndStatus = Literal["completed", "completed_with_errors"]
 
 
@@ -41,7 +41,6 @@ class BatchPlan(Message):
     `window`: pages between the first byte of a fetch and the end of processing. `most_pages`: None, until the last one.
     """
 
-    paging: Paging = "keyset"
     page_size: int = Field(1000, ge=1, le=MOST_ROWS_PER_PAGE)
     most_pages: int | None = Field(None, ge=1)
     window: int = Field(3, ge=1, le=20)
