@@ -15,6 +15,7 @@ SENTENCES = {
     "PAGE_TOO_SLOW": "A page took too long. What was synchronised before stays; a smaller page may help.",
     "BATCH_CANCELLED": "The batch was stopped. Pages that were done stay; the next sync does the rest.",
     "BATCH_INTERRUPTED": "The batch was ended from outside before it could finish. Start it again.",
+    "BATCH_NOT_STARTED": "The workflow engine did not answer, so the batch was not started. Start it again.",
     "BATCH_FAILED": "The batch failed for a reason of ours. Start it again; if it fails again, tell the operator.",
 }
 
