@@ -80,6 +80,18 @@ class Settings(BaseSettings):
     reconcile_most_running: int = Field(20, ge=1, le=1000, description="periodic syncs of a sweep at once")
     staging_dir: Path = Field(Path(".devstack/staging"), description="where exports are written while staged")
 
+    apismith_url: str = Field("", description="scheme, host and port of APISmith, the bridge's source")
+    apismith_api_prefix: str = "/api/v1"
+    apismith_token: SecretStr = Field(SecretStr(""), description="static; else a login by the name and password")
+    apismith_username: str = ""
+    apismith_password: SecretStr = SecretStr("")
+    apismith_timeout_seconds: float = Field(60.0, gt=0, description="of one page of rows")
+    schedulehub_url: str = Field("", description="scheme, host and port of ScheduleHub, the bridge's target")
+    schedulehub_api_prefix: str = "/api/v1"
+    schedulehub_token: SecretStr = Field(SecretStr(""), description="static; else a login by the name and password")
+    schedulehub_username: str = ""
+    schedulehub_password: SecretStr = SecretStr("")
+    schedulehub_timeout_seconds: float = Field(120.0, gt=0, description="of one batch of records")
     default_batch_size: int = Field(1000, ge=100, le=10000, description="bridge: rows per page if none is asked for")
 
     worker_high_priority_slots: int = Field(8, ge=1)
@@ -132,10 +144,24 @@ class Settings(BaseSettings):
                 bool(self.central_api_base_url) and not self.central_service_secret.get_secret_value(),
                 "CENTRAL_SERVICE_SECRET is missing",
             ),
+            (
+                bool(self.apismith_url)
+                and not _signs_in(self.apismith_token, self.apismith_username, self.apismith_password),
+                "APISMITH_TOKEN is missing, and APISMITH_USERNAME and APISMITH_PASSWORD",
+            ),
+            (
+                bool(self.schedulehub_url)
+                and not _signs_in(self.schedulehub_token, self.schedulehub_username, self.schedulehub_password),
+                "SCHEDULEHUB_TOKEN is missing, and SCHEDULEHUB_USERNAME and SCHEDULEHUB_PASSWORD",
+            ),
             ("*" in self.allowed_origins, "ALLOWED_ORIGINS may not be a wildcard"),
             (self.rate_limit_burst >= self.rate_limit_requests, "RATE_LIMIT_BURST must be below RATE_LIMIT_REQUESTS"),
         )
         return [text for failed, text in checks if failed]
+
+
+def _signs_in(token: SecretStr, username: str, password: SecretStr) -> bool:
+    return bool(token.get_secret_value() or (username and password.get_secret_value()))
 
 
 def _parameter(path: str, region: str) -> SecretStr:

@@ -53,6 +53,8 @@ def test_nothing_at_all_is_refused_with_every_reason_at_once() -> None:
         ({"jwt_public_key": ""}, "JWT_PUBLIC_KEY"),
         ({"allowed_origins": "https://a.example,*"}, "ALLOWED_ORIGINS"),
         ({"rate_limit_burst": 200}, "RATE_LIMIT_BURST"),
+        ({"apismith_url": "http://erp"}, "APISMITH_TOKEN"),
+        ({"schedulehub_url": "http://hub", "schedulehub_username": "bridge"}, "SCHEDULEHUB_TOKEN"),
     ],
 )
 def test_each_unsafe_setting_is_refused(changes: dict[str, object], reason: str) -> None:
@@ -91,6 +93,19 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name.upper(), value)
     monkeypatch.setenv("BULK_WINDOW", "3")
     assert Settings().bulk_window == 3
+
+
+def test_the_seeds_spelling_of_the_neighbours_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "test")
+    monkeypatch.setenv("APISmith_URL", "http://erp")
+    monkeypatch.setenv("ScheduleHub_TOKEN", "token")
+    assert (Settings().apismith_url, Settings().schedulehub_token.get_secret_value()) == ("http://erp", "token")
+
+
+@pytest.mark.parametrize("way", [{"token": "t"}, {"username": "u", "password": "p"}])
+def test_a_neighbour_is_reached_by_a_token_or_a_login(way: dict[str, str]) -> None:
+    given = {f"{name}_{key}": value for name in ("apismith", "schedulehub") for key, value in way.items()}
+    assert settings(apismith_url="http://erp", schedulehub_url="http://hub", **given).problems() == []
 
 
 def test_the_catalogue_is_built_from_the_mysql_settings() -> None:
