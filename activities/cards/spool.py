@@ -127,7 +127,8 @@ class ExportSpool:
 
     def _sample(self) -> Ints:
         stride = max(1, self.count // _SAMPLE_ROWS)
-        samples = [places["blueprint"][::stride] for places in self._blocks()]
+        # A view would keep its whole block.
+        samples = [places["blueprint"][::stride].copy() for places in self._blocks()]
         return np.concatenate(samples) if samples else np.empty(0, dtype=np.int64)
 
 

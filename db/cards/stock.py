@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from uuid import UUID
 
 import numpy as np
@@ -123,8 +122,9 @@ async def insert(connection: AsyncConnection, stream: bytes) -> None:
     """
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None  # noqa: S101  (an open connection has one; for the type checker)
+    # Not a file: the driver would make a class for it, a cycle that keeps the stream until it is collected.
     await driver.copy_to_table(
-        "user_inventory_items", source=BytesIO(stream), columns=list(COPY_COLUMNS), format="binary"
+        "user_inventory_items", source=memoryview(stream), columns=list(COPY_COLUMNS), format="binary"
     )
 
 
