@@ -24,6 +24,8 @@ from api.connections import Connections, open_connections
 from api.metrics import HttpMetrics, observe_pool
 from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.services import Services
+from api.store.router import store_routers
+from api.store.services import open_store
 from observability import Metrics, RecentLogs, configure_logging
 from settings import Settings
 
@@ -32,7 +34,7 @@ Opened = Mapping[str, Services]
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Opened]]
 OpenContext = Callable[[Settings, Connections], AbstractAsyncContextManager[Services]]
 
-OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards, "bridge": open_bridge}
+OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards, "bridge": open_bridge, "store": open_store}
 
 _METER = "brx_sync.api"
 
@@ -70,7 +72,11 @@ def _bridge(_settings: Settings) -> FastAPI:
     return context_app("BRX Bridge", "Brings ERP rows from APISmith to ScheduleHub, exactly.", bridge_routers())
 
 
-MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"bridge": _bridge}
+def _store(_settings: Settings) -> FastAPI:
+    return context_app("BRX Store", "A shop's own stock, and its way to the central inventory.", store_routers())
+
+
+MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"bridge": _bridge, "store": _store}
 
 
 def _lifespan(
