@@ -18,6 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import Worker
 
+from tests.helpers.scripted import Scripted
 from workflows import search_attributes
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.contracts import (
@@ -42,74 +43,30 @@ USER = UUID("00000000-0000-4000-8000-000000000001")
 OPERATION = UUID("00000000-0000-4000-8000-000000000002")
 
 
-def error(name: str) -> Exception:
-    """An exception of a class of that name: the name is the type on the wire."""
-    raised: Exception = type(name, (Exception,), {})("what happened")
-    return raised
-
-
-class FakeCards:
+class FakeCards(Scripted):
     """Answers every step; a chunk has `chunk_no + 1` rows, so that a chunk counted twice or never shows in the sums."""
 
     def __init__(self, *, chunks: int = 3, window: int = 8, chunks_per_run: int = 400) -> None:
+        super().__init__()
         self.chunks = chunks
         self.plan = SyncPlan(window=window, chunks_per_run=chunks_per_run)
-        self.started: list[tuple[str, int]] = []
-        self.requests: dict[str, list[Any]] = {}
-        self.attempt_times: dict[str, list[float]] = {}
         self.applied: Counter[int] = Counter()
         self.most_in_flight = 0
         self._in_flight = 0
-        self._failures: dict[str, list[Exception]] = {}
-        self._forever: dict[str, Exception] = {}
-        self._gates: dict[str, asyncio.Event] = {}
-
-    def fail(self, activity_id: str, *errors: Exception) -> None:
-        """Raise these, one per attempt, then succeed."""
-        self._failures[activity_id] = list(errors)
-
-    def fail_always(self, activity_id: str, raised: Exception) -> None:
-        """Raise at every attempt."""
-        self._forever[activity_id] = raised
-
-    def hold(self, activity_id: str) -> asyncio.Event:
-        """Let it wait until the event is set."""
-        return self._gates.setdefault(activity_id, asyncio.Event())
-
-    def attempts(self, activity_id: str) -> int:
-        """How often it was started."""
-        return sum(started == activity_id for started, _ in self.started)
-
-    @property
-    def ids(self) -> set[str]:
-        """Every activity that was started."""
-        return {started for started, _ in self.started}
-
-    async def _step(self, request: Any) -> None:
-        info = activity.info()
-        self.started.append((info.activity_id, info.attempt))
-        self.requests.setdefault(info.activity_id, []).append(request)
-        self.attempt_times.setdefault(info.activity_id, []).append(asyncio.get_running_loop().time())
-        if gate := self._gates.get(info.activity_id):
-            await gate.wait()
-        if failures := self._failures.get(info.activity_id):
-            raise failures.pop(0)
-        if raised := self._forever.get(info.activity_id):
-            raise raised
 
     @activity.defn(name="begin_sync")
     async def begin_sync(self, ref: OperationRef) -> SyncPlan:
-        await self._step(ref)
+        await self.step(ref)
         return self.plan
 
     @activity.defn(name="find_orders")
     async def find_orders(self, ref: OperationRef) -> FoundOrders:
-        await self._step(ref)
+        await self.step(ref)
         return FoundOrders(read=3, missed=1)
 
     @activity.defn(name="stage_export")
     async def stage_export(self, request: StageExport) -> Manifest:
-        await self._step(request)
+        await self.step(request)
         return Manifest(chunk_count=self.chunks, product_count=sum(range(self.chunks + 1)), checksum="0" * 16)
 
     @activity.defn(name="apply_chunk")
@@ -117,7 +74,7 @@ class FakeCards:
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
-            await self._step(request)
+            await self.step(request)
             await asyncio.sleep(0)
         finally:
             self._in_flight -= 1
@@ -126,24 +83,24 @@ class FakeCards:
 
     @activity.defn(name="lose_chunk")
     async def lose_chunk(self, request: ChunkLost) -> Counters:
-        await self._step(request)
+        await self.step(request)
         return Counters(rows=request.chunk_no + 1, failed=request.chunk_no + 1)
 
     @activity.defn(name="reread_contested")
     async def reread_contested(self, ref: OperationRef) -> Reread:
-        await self._step(ref)
+        await self.step(ref)
         return Reread(blueprints=0)
 
     @activity.defn(name="finish_sync")
     async def finish_sync(self, request: FinishSync) -> SyncResult:
-        await self._step(request)
+        await self.step(request)
         rows = sum(number + 1 for number in self.applied)
         status = "completed_with_errors" if request.failed_chunks else "completed"
         return SyncResult.model_validate({"status": status, "totals": {"rows": rows, "created": rows}})
 
     @activity.defn(name="abort_sync")
     async def abort_sync(self, request: AbortSync) -> None:
-        await self._step(request)
+        await self.step(request)
 
     def by_queue(self) -> dict[str, list[Callable[..., Any]]]:
         """The activities by the queue they are called on."""

@@ -8,7 +8,8 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 
 from tests.helpers.fake_account import FakeAccount, alive, serving
-from tests.helpers.fake_cards import USER, error
+from tests.helpers.fake_cards import USER
+from tests.helpers.scripted import error
 from workflows.cards.contracts import CHANGES_PENDING
 
 Handle = WorkflowHandle[Any, Any]

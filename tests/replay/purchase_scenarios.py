@@ -7,8 +7,9 @@ from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
 
-from tests.helpers.fake_cards import OPERATION, error
+from tests.helpers.fake_cards import OPERATION
 from tests.helpers.fake_till import FakeTill, serving, start
+from tests.helpers.scripted import error
 
 Handle = WorkflowHandle[Any, Any]
 

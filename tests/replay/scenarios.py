@@ -10,7 +10,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from tests.helpers import eventually
-from tests.helpers.fake_cards import OPERATION, USER, FakeCards, error, serving, start_sync
+from tests.helpers.fake_cards import OPERATION, USER, FakeCards, serving, start_sync
 from tests.helpers.fake_reconciliation import (
     FakeAccounts,
     FakeBlueprints,
@@ -18,6 +18,7 @@ from tests.helpers.fake_reconciliation import (
     start_blueprint,
     start_sweep,
 )
+from tests.helpers.scripted import error
 from tests.replay.account_scenarios import (
     account_changes,
     account_continued,

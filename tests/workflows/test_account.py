@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from tests.helpers import eventually
 from tests.helpers.fake_account import FakeAccount, alive, serving
-from tests.helpers.fake_cards import error
+from tests.helpers.scripted import error
 from workflows.cards.contracts import CHANGES_PENDING, EVENTS_PENDING
 from workflows.cards.poking import poke_account
 

@@ -10,8 +10,9 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.exceptions import ApplicationError, CancelledError, WorkflowAlreadyStartedError
 
 from tests.helpers import eventually
-from tests.helpers.fake_cards import FakeCards, error, serving, start_sync
+from tests.helpers.fake_cards import FakeCards, serving, start_sync
 from tests.helpers.histories import events
+from tests.helpers.scripted import error
 from workflows.cards.contracts import AbortSync, BulkSyncInput, LiveProgress
 
 

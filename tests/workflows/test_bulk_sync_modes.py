@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.helpers.fake_cards import FakeCards, error, serving, start_sync
+from tests.helpers.fake_cards import FakeCards, serving, start_sync
+from tests.helpers.scripted import error
 from workflows.cards.contracts import BulkSyncInput
 
 BULK = {"begin", "stage", "chunk-0", "reread", "finish"}

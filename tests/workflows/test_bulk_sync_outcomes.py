@@ -7,8 +7,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from domain.cards.sync_errors import sentence
-from tests.helpers.fake_cards import FakeCards, error, serving, start_sync
+from tests.helpers.fake_cards import FakeCards, serving, start_sync
 from tests.helpers.histories import events
+from tests.helpers.scripted import error
 from workflows.cards.contracts import AbortSync, BulkSyncInput, ChunkLost, FinishSync, LiveProgress, StageExport
 
 

@@ -8,8 +8,9 @@ from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.client import Client, WorkflowHandle
 
 from tests.helpers import eventually
-from tests.helpers.fake_cards import FakeCards, error, serving, start_sync
+from tests.helpers.fake_cards import FakeCards, serving, start_sync
 from tests.helpers.histories import events, summaries
+from tests.helpers.scripted import error
 from workflows import search_attributes
 from workflows.cards import steps
 from workflows.cards.contracts import BulkSyncInput, LiveProgress

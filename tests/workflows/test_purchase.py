@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.helpers import eventually
-from tests.helpers.fake_cards import error
 from tests.helpers.fake_till import USER, FakeTill, serving, start
+from tests.helpers.scripted import error
 from workflows.cards.contracts import PurchaseOutcome, purchase_id
 
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
-from tests.helpers.fake_cards import error
 from tests.helpers.fake_reconciliation import FakeAccounts, FakeBlueprints, reconciling, start_blueprint, start_sweep
 from tests.helpers.histories import events
+from tests.helpers.scripted import error
 from workflows.cards.contracts import SweepTotals
 
 
