@@ -16,6 +16,7 @@ import db.cards.drift_tables
 import db.cards.intent_tables
 import db.cards.tables
 import db.failed_tables
+import db.marketplace.tables
 import db.store.tables  # noqa: F401  (these register the tables)
 from db.metadata import metadata
 
