@@ -135,10 +135,15 @@ async def sold_since_sent(connection: AsyncConnection, purchase: Purchase) -> in
     return None if row.edited else int(row.copies)
 
 
-# What CardTrader has left is the truth if nothing else was in doubt; it may only lower what we offer.
-_TAKE = text("""
+# What CardTrader has left is the truth if nothing else was in doubt; it may only lower what we offer. Copies that an
+# edit has still to take off there are not offered here any more.
+_TAKEN_OFF = """(
+    SELECT coalesce(-sum(change.delta), 0) FROM item_changes AS change
+    WHERE change.item_id = item.id AND change.ended_at IS NULL AND change.action = 'update' AND change.delta < 0
+      AND change.state IN ('waiting', 'held', 'sending'))"""
+_TAKE = text(f"""
     UPDATE user_inventory_items AS item
-    SET quantity = greatest(least(quantity - :copies, cast(:left AS int)), 0),
+    SET quantity = greatest(least(quantity - :copies, cast(:left AS int) - {_TAKEN_OFF}), 0),
         reserved_quantity = greatest(reserved_quantity - :copies, 0),
         sync_state = CASE WHEN sync_state = 'pending' THEN sync_state
                           WHEN sync_state = 'synced' AND quantity - :copies = :left THEN sync_state
@@ -150,16 +155,16 @@ _TAKE = text("""
         SELECT FROM sync_operations AS sync
         WHERE sync.user_id = :user_id AND sync.operation_type IN ('bulk_sync', 'periodic_sync')
           AND sync.status IN ('pending', 'running')) AS unsettled
-""")
-_RELEASE = text("""
-    UPDATE user_inventory_items
-    SET quantity = least(quantity, coalesce(cast(:left AS int), quantity)),
+""")  # noqa: S608 - constants only
+_RELEASE = text(f"""
+    UPDATE user_inventory_items AS item
+    SET quantity = greatest(least(quantity, coalesce(cast(:left AS int) - {_TAKEN_OFF}, quantity)), 0),
         reserved_quantity = greatest(reserved_quantity - :copies, 0),
         sync_state = CASE WHEN sync_state = 'pending' THEN sync_state ELSE 'uncertain' END,
         content_hash = NULL, row_version = row_version + 1, changed_at = clock_timestamp(),
         updated_at = clock_timestamp()
     WHERE id = :item_id AND user_id = :user_id
-""")
+""")  # noqa: S608 - constants only
 
 
 async def confirm(connection: AsyncConnection, purchase: Purchase, left: int) -> None:

@@ -23,6 +23,8 @@ Reread = Literal["always", "if_sold", "never"]
 
 _CAUSES: Final = ("order.create", "order.update", "order.destroy")
 _LATER: Final = frozenset(("sent", "arrived", "done", "closed", "lost"))
+# Who asks to cancel has bought: until it is granted nothing is put back on sale.
+_ASKED_BACK: Final = "request_for_cancel"
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -152,8 +154,8 @@ def _is_sold(order_id: int, order: _Order, item: _Item) -> bool:
     if order.via_cardtrader_zero:
         # The weekly order repeats the items of others, under ids of its own; a presale may list others' as well.
         own = item.hub_pending_order_id in (None, order_id)
-        return order.state in ("hub_pending", "closed") and own
-    return order.state == "paid" or order.state in _LATER
+        return order.state in ("hub_pending", "closed", _ASKED_BACK) and own
+    return order.state in ("paid", _ASKED_BACK) or order.state in _LATER
 
 
 def _reread(order: _Order) -> Reread:

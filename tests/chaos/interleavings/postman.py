@@ -89,7 +89,8 @@ class Postman:
             self.violations.append(f"{name} was never taken")
         if expected is _DELIVERED:
             self.counts.delivered += 1
-            self.announced(int(str(event["object_id"])))
+            if _tells_of_a_sale(event):
+                self.announced(int(str(event["object_id"])))
 
     async def _post(self, delivery: Delivery) -> httpx.Response:
         await pause("arrive")
@@ -101,6 +102,12 @@ class Postman:
         renamed = str(UUID(int=self._rng.getrandbits(128), version=4))
         body = msgspec.json.encode({**event_of(delivery), "id": renamed})
         return replace(delivery, body=body, signature=sign(body, self._secret))
+
+
+def _tells_of_a_sale(event: dict[str, object]) -> bool:
+    """What was cancelled may be on sale again, and what was destroyed names no items."""
+    data = event["data"]
+    return isinstance(data, dict) and data.get("state") not in (None, "canceled")
 
 
 def _forged(delivery: Delivery) -> Delivery:

@@ -120,6 +120,30 @@ async def test_an_edit_of_the_quantity_beside_it_makes_it_undecidable(stock: Sto
     assert (await checkout.decide(purchase.operation_id)).reason == "OUTCOME_UNKNOWN"
 
 
+@pytest.mark.parametrize("told", [True, False])
+async def test_copies_that_an_edit_has_still_to_take_off_are_not_offered_after_a_purchase(
+    stock: Stock, told: bool
+) -> None:
+    """What CardTrader has left shows them: the edit has lowered this row already, but not CardTrader's."""
+    checkout, item = await stocked(stock, 3, on_cardtrader=4 if told else 3, sync_state="pending")
+    purchase = await checkout.reserve(item, 2)
+    if not told:
+        checkout.shelf.lost = [OutcomeUnknown()]
+        with pytest.raises(OutcomeUnknown):
+            await checkout.attempt(purchase.operation_id)
+    await stock.one(
+        "INSERT INTO item_changes (user_id, operation_id, action, state, item_id, blueprint_id, product_id, delta,"
+        " sent_at) VALUES (:user, :id, 'update', 'sending', :item, 1, :product, -1, now()) RETURNING 1",
+        id=str(purchase.operation_id),
+        item=item,
+        product=ONE,
+    )
+    checkout.shelf.sell(ONE, 1 if told else 0)
+    assert (await checkout.decide(purchase.operation_id)).purchased is told
+    assert checkout.shelf.copies == {ONE: 1}
+    assert (await row(stock))["quantity"] == 0
+
+
 @pytest.mark.parametrize("fault", [Unavailable(sent=False), LimiterUnavailable(), MalformedAnswer()], ids=repr)
 @pytest.mark.parametrize("when", ["read", "take"])
 async def test_a_fault_before_anything_was_sent_is_only_a_delay(stock: Stock, when: str, fault: Exception) -> None:

@@ -87,7 +87,10 @@ def events(zero: bool) -> list[Event]:
     return [event("order.create", "hub_pending", origin=9), *weekly, event("order.update", "closed", origin=9), *ends]
 
 
-PROOFS = {False: ("paid", "sent", "arrived", "done", "lost"), True: ("hub_pending", "closed")}
+PROOFS = {
+    False: ("paid", "sent", "arrived", "done", "lost", "request_for_cancel"),
+    True: ("hub_pending", "closed", "request_for_cancel"),
+}
 
 
 @st.composite
