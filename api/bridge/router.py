@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.bridge import meta
+from api.bridge import entities, mappings, meta
 
 
 def bridge_routers() -> list[APIRouter]:
     """One router per theme."""
-    return [meta.router]
+    return [meta.router, entities.router, mappings.router]

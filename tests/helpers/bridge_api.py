@@ -4,22 +4,47 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import Table, insert
 from starlette.routing import Mount
 
+from api.bridge.batches import BridgeBatches
 from api.bridge.services import BridgeServices
 from api.main import create_app
 from api.services import Services
+from db.bridge.history import Batch
 from db.session import Database
 from tests.helpers.api import bearer, fake_services, opening, serving, settings_for_tests, token_for
 
 MOUNT = "/bridge"
 PREFIX = f"{MOUNT}/api/v1"
+
+
+@dataclass
+class FakeBatches(BridgeBatches):
+    """Workflows that start and run until they are cancelled; `error` is raised instead of an answer."""
+
+    error: Exception | None = None
+    started: list[Batch] = field(default_factory=list)
+    cancelled: list[UUID] = field(default_factory=list)
+
+    async def start(self, batch: Batch) -> None:
+        """Remember."""
+        if self.error is not None:
+            raise self.error
+        self.started.append(batch)
+
+    async def cancel(self, batch: Batch) -> bool:
+        """Whether it was started."""
+        if batch.uid not in [started.uid for started in self.started]:
+            return False
+        self.cancelled.append(batch.uid)
+        return True
 
 
 def as_role(*roles: str) -> dict[str, str]:
@@ -30,8 +55,8 @@ def as_role(*roles: str) -> dict[str, str]:
 def fake_bridge(database: Database | None = None, **changes: Any) -> BridgeServices:
     """Services without a network; the database is nowhere unless given."""
     cards = fake_services(database)
-    shared = {field.name: getattr(cards, field.name) for field in fields(Services)}
-    return BridgeServices(**{**shared, "environment": "test", **changes})
+    shared = {each.name: getattr(cards, each.name) for each in fields(Services)}
+    return BridgeServices(**{**shared, "environment": "test", "batches": FakeBatches(), **changes})
 
 
 def bridge_app() -> FastAPI:
@@ -49,3 +74,38 @@ async def serving_bridge(services: BridgeServices | None = None) -> AsyncIterato
     app = create_app(settings_for_tests(), opening(fake_services(bridge.database), bridge=bridge))
     async with serving(app) as http:
         yield http
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A caller of the bridge, an operator unless told otherwise; paths are those below its prefix."""
+
+    http: httpx.AsyncClient
+    services: BridgeServices
+    roles: tuple[str, ...] = ("operator",)
+
+    async def __call__(self, method: str, path: str, body: object = None, **query: Any) -> httpx.Response:
+        """One request."""
+        return await self.http.request(method, f"{PREFIX}{path}", json=body, params=query, headers=as_role(*self.roles))
+
+    async def ok(self, method: str, path: str, body: object = None, **query: Any) -> Any:
+        """The JSON of an answer that must be a success."""
+        answer = await self(method, path, body, **query)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def reader(self) -> Bridge:
+        """The same as somebody who may only look."""
+        return replace(self, roles=("reader",))
+
+    async def entity(self, **changes: Any) -> dict[str, Any]:
+        """A new entity of a name of its own, as it is shown."""
+        name = f"entity_{uuid4().hex[:8]}"
+        body = {"entity_name": name, "connector_api_slug": "slug", "business_key_fields": ["id"], **changes}
+        shown: dict[str, Any] = await self.ok("POST", "/entities", body)
+        return shown
+
+    async def write(self, table: Table, *rows: dict[str, Any]) -> None:
+        """Insert rows."""
+        async with self.services.transaction() as connection:
+            await connection.execute(insert(table), list(rows))
