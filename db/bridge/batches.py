@@ -71,7 +71,6 @@ class Beginning:
 
     definition: Definition
     watermark: str | None
-    ceiling: str | None
     stored_before: int | None
 
 
@@ -142,7 +141,6 @@ async def begin(connection: AsyncConnection, uid: UUID, beginning: Beginning) ->
             started_at=func.coalesce(_batch.started_at, func.now()),
             config=msgspec.to_builtins(beginning.definition),
             watermark=beginning.watermark,
-            rowversion_ceiling=beginning.ceiling,
             stored_before=beginning.stored_before,
         )
     )
@@ -152,6 +150,12 @@ async def note_reported(connection: AsyncConnection, uid: UUID, reported: int) -
     """How many rows the source says it has; its first word stands."""
     first = update(sync_batches).where(_batch.uid == uid, _batch.total_reported.is_(None))
     await connection.execute(first.values(total_reported=reported))
+
+
+async def note_ceiling(connection: AsyncConnection, uid: UUID, ceiling: str | None) -> None:
+    """The source's highest rowversion, before any row was fetched; the first look stands."""
+    first = update(sync_batches).where(_batch.uid == uid, _batch.rowversion_ceiling.is_(None))
+    await connection.execute(first.values(rowversion_ceiling=ceiling))
 
 
 _ADD_TO_SAMPLE = text("""
@@ -208,11 +212,23 @@ async def duration_ms(connection: AsyncConnection, uid: UUID) -> int:
     return max(0, int((await connection.execute(query)).scalar_one()))
 
 
-async def marks_of_schedule(connection: AsyncConnection, schedule_uid: UUID) -> tuple[str | None, list[Mark]]:
-    """Of a schedule's nights since it last started from the beginning: the ceiling of the first, and all marks."""
+async def pending_of(connection: AsyncConnection, requested_by: str, *, most: int) -> list[tuple[UUID, Scope, str]]:
+    """Uid, scope and sync type of batches that one asked for and nobody has begun, oldest first."""
+    columns = select(_batch.uid, _batch.source_system, _batch.entity_name, _batch.sync_type)
+    waiting = columns.where(_batch.status == "pending", _batch.requested_by == requested_by)
+    found = await connection.execute(waiting.order_by(_batch.created_at, _batch.uid).limit(most))
+    return [(row[0], Scope(row[1], row[2]), row[3]) for row in found]
+
+
+async def marks_of_schedule(
+    connection: AsyncConnection, schedule_uid: UUID, *, before: UUID
+) -> tuple[str | None, list[Mark]]:
+    """Of a schedule's other nights since it last began anew: the ceiling of the first, and the marks of all."""
+    if await connection.scalar(select(_batch.begins_after.is_(None)).where(_batch.uid == before)):
+        return None, []
     nights = (
         select(_batch.begins_after, _batch.rowversion_ceiling, *_MARKS)
-        .where(_batch.schedule_uid == schedule_uid, _batch.started_at.is_not(None))
+        .where(_batch.schedule_uid == schedule_uid, _batch.started_at.is_not(None), _batch.uid != before)
         .order_by(_batch.started_at.desc())
     )
     marks: list[Mark] = []

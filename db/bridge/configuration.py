@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.bridge.tables import entity_config, field_mappings
@@ -20,4 +22,14 @@ async def load(connection: AsyncConnection, entity_name: str) -> StoredEntity | 
         return None
     query = select(*_MAPPING_COLUMNS).where(_mapping.entity_name == entity_name)
     mappings = (await connection.execute(query.order_by(_mapping.source_field, _mapping.target_field))).mappings()
-    return read(dict(found), [dict(mapping) for mapping in mappings])
+    return read(_plain(found), [_plain(mapping) for mapping in mappings])
+
+
+async def is_enabled(connection: AsyncConnection, entity_name: str) -> bool:
+    """Whether an entity is to be synchronised."""
+    return bool(await connection.scalar(select(_entity.sync_enabled).where(_entity.entity_name == entity_name)))
+
+
+def _plain(row: RowMapping) -> dict[str, Any]:
+    """The names of SQLAlchemy are texts of a class of their own."""
+    return {str(name): value for name, value in row.items()}

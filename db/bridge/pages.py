@@ -106,6 +106,11 @@ async def claim(connection: AsyncConnection, batch_uid: UUID, page_no: int) -> C
     return Claimed(rows, payload, letters, attempt, _metrics(numbers))
 
 
+async def one_at_a_time(connection: AsyncConnection, batch_uid: UUID) -> None:
+    """Let no other page of the batch look at what is under way until the transaction ends."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(batch_uid), 0))))
+
+
 async def keys_under_way(connection: AsyncConnection, batch_uid: UUID, page_no: int) -> bytes:
     """The keys of the other pages that are being processed."""
     others = select(_page["keys"]).where(_page.batch_uid == batch_uid, _page.page_no != page_no)

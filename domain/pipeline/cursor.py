@@ -33,7 +33,7 @@ class Filter:
 
     field: str
     operator: Operator
-    value: object
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)

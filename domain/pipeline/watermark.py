@@ -51,6 +51,15 @@ def watermark(previous: str | None, marks: Iterable[Mark], config: Rowversion, z
     return previous and _by_age([previous, *reached], config, zones)[0]
 
 
+def together(marks: Iterable[Mark], config: Rowversion, zones: Zones) -> Mark:
+    """Of all the rows of several marks."""
+    marks = tuple(marks)
+    highest = _by_age([mark.highest for mark in marks], config, zones)
+    lowest_failed = _by_age([mark.lowest_failed for mark in marks], config, zones)
+    lost = any(mark.lost for mark in marks)
+    return Mark(highest[-1] if highest else None, lowest_failed[0] if lowest_failed else None, lost)
+
+
 def capped(
     previous: str | None, reached: str | None, ceiling: str | None, config: Rowversion, zones: Zones
 ) -> str | None:

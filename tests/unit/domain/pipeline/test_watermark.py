@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.pipeline.config import Rowversion, RowversionKind, Zones
-from domain.pipeline.watermark import Mark, capped, mark, start, watermark
+from domain.pipeline.watermark import Mark, capped, mark, start, together, watermark
 
 UTC = Zones()
 INTEGER = Rowversion(kind="integer")
@@ -87,3 +87,9 @@ def test_it_is_not_past_what_the_source_had_when_the_batch_began(
     previous: str | None, reached: str | None, ceiling: str | None, after: str | None
 ) -> None:
     assert capped(previous, reached, ceiling, INTEGER, UTC) == after
+
+
+def test_marks_of_pages_are_the_mark_of_all_their_rows() -> None:
+    pages: list[Rows] = [[(3, False), (12, True)], [(20, False), (9, True)], [(None, False)]]
+    assert together([marked(page) for page in pages], INTEGER, UTC) == marked([row for page in pages for row in page])
+    assert together([], INTEGER, UTC) == Mark()

@@ -1,0 +1,229 @@
+"""Stage 9: what became of the rows of a page, and the one transaction in which it is noted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import msgspec
+import polars as pl
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.bridge.errors import BatchClosed, LawBroken
+from activities.bridge.examining import Judged
+from activities.bridge.telling import Heard
+from clients.schedulehub import RowFailure
+from db.bridge import batches, children, letters, pages, record_state
+from db.bridge.batches import Work
+from db.bridge.children import Wait
+from db.bridge.letters import Letter
+from db.bridge.pages import Claimed, Done
+from db.bridge.record_state import Told
+from domain.pipeline.metrics import Metrics
+from domain.pipeline.payload import json_rows
+from domain.pipeline.watermark import mark
+
+SAMPLE: Final = 20
+_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+GIVEN_UP: Final = "The parent did not come, in as many tries as it was given."
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Every row's fate. `refused`: the hub did not take it; `orphans`: the hub misses its parent."""
+
+    verdict: Judged
+    refused: Mapping[int, RowFailure]
+    orphans: Mapping[int, Wait]
+    uids: Mapping[int, str]
+
+    @classmethod
+    def of(cls, verdict: Judged, heard: Heard) -> Outcomes:
+        """From what was judged and heard; a row whose parent the hub does not find waits for it."""
+        orphans = {
+            row: wait
+            for row, failure in heard.refused.items()
+            if failure.code == "not_found" and (wait := verdict.wait_for_any_parent(row)) is not None
+        }
+        refused = {row: failure for row, failure in heard.refused.items() if row not in orphans}
+        return cls(verdict, refused, orphans, heard.uids)
+
+    @cached_property
+    def waits(self) -> list[Wait]:
+        """Every wait, of rows that were not told and of those whose parent the hub misses."""
+        return [*self.verdict.waits(), *self.orphans.values()]
+
+    @cached_property
+    def waiting(self) -> pl.Series:
+        """Rows that wait."""
+        return _marking(self.verdict.waiting, self.orphans)
+
+    @cached_property
+    def failed(self) -> pl.Series:
+        """Rows that failed in any stage."""
+        return _marking(self.verdict.outcome.page.failed, self.refused)
+
+    @cached_property
+    def told(self) -> pl.Series:
+        """Rows that the hub took."""
+        return self.verdict.to_tell & ~self.failed & ~self.waiting
+
+    def state(self) -> Told:
+        """What the hub holds now."""
+        rows = self.verdict.examined.page.rows
+        uids = [self.uids.get(row) for row in self.told.arg_true()]
+        keys, datas = rows.key.filter(self.told), rows.data.filter(self.told)
+        return Told(keys.to_list(), datas.to_list(), rows.rowversion.filter(self.told).to_list(), uids)
+
+    def settled_keys(self) -> list[bytes]:
+        """Keys of which no row failed: their letters are answered, and they wait for nothing but `waits`."""
+        key = self.verdict.examined.page.rows.key
+        failed = set(key.filter(self.failed))
+        return [one for one in key.filter(~self.failed).drop_nulls().unique() if one not in failed]
+
+    def letters(self) -> list[Letter]:
+        """One for each row that failed."""
+        examined, page = self.verdict.examined, self.verdict.examined.page
+        normalized = json_rows(page.normalized.take(self.failed))
+        mapped = json_rows(page.mapped.take(self.failed))
+        shown = dict(zip(self.failed.arg_true(), zip(normalized, mapped, strict=True), strict=True))
+        told: dict[int, tuple[str, str, str]] = {
+            failure.row: (failure.stage, failure.code, failure.sentence) for failure in page.failures
+        }
+        told |= {row: ("ingest", failure.code.upper(), failure.reason) for row, failure in self.refused.items()}
+        return [
+            Letter(
+                subject=examined.subject(row),
+                stage=stage,
+                code=code,
+                reason=_storable(reason),
+                raw=bytes(examined.raw[row]),
+                normalized=_storable_json(shown[row][0]),
+                mapped=_storable_json(shown[row][1]) if stage not in ("normalize", "validate") else None,
+                again=stage == "ingest",
+            )
+            for row, (stage, code, reason) in sorted(told.items())
+        ]
+
+    def metrics(self) -> Metrics:
+        """Rows by stage and fate (law L6)."""
+        counted = self.verdict.outcome.metrics(self.waiting)
+        refused = _marking(pl.zeros(self.failed.len(), dtype=pl.Boolean, eager=True), self.refused)
+        return replace(
+            counted,
+            rows_inserted=counted.rows_inserted - int((self.verdict.outcome.rows("insert") & refused).sum()),
+            rows_updated=counted.rows_updated - int((self.verdict.outcome.rows("update") & refused).sum()),
+            rows_failed=int(self.failed.sum()),
+        )
+
+    def sample(self, most: int) -> str:
+        """Some of the planned changes, as a JSON array."""
+        records = {record.row: msgspec.Raw(record.content) for record in self.verdict.records()[:most]}
+        decisions = self.verdict.outcome.decisions
+        planned = [{"row": row, "change": decisions[row], "record": record} for row, record in records.items()]
+        failures = self.verdict.outcome.page.failures[:most]
+        refused = [{"row": one.row, "change": "failed", "stage": one.stage, "code": one.code} for one in failures]
+        waiting = [{"row": row, "change": "pending"} for row in self.waiting.arg_true()[:most]]
+        return _storable_json(msgspec.json.encode([*planned, *refused, *waiting][:most]).decode())
+
+
+async def commit(
+    connection: AsyncConnection, work: Work, page_no: int, claimed: Claimed, outcomes: Outcomes, took_ms: int
+) -> Metrics:
+    """Note a page. Raises `BatchClosed` when a later attempt took over, `LawBroken`."""
+    exhausted: set[bytes] = set()
+    if work.dry_run:
+        await batches.add_to_sample(connection, work.uid, outcomes.sample(SAMPLE), most=SAMPLE)
+    else:
+        exhausted = await _note_rows(connection, work, claimed, outcomes)
+    counted = _given_up(outcomes, exhausted)
+    metrics = replace(
+        counted,
+        pages_fetched=1,
+        bytes_fetched=claimed.counted.bytes_fetched,
+        retries=claimed.attempt - 1,
+        duration_ms=took_ms,
+    )
+    if not metrics.conserved or metrics.rows_fetched != claimed.rows:
+        raise LawBroken
+    done = _done(work, outcomes, metrics)
+    keep = work.sync_type == "full"
+    if not await pages.finish(connection, work.uid, page_no, claimed.attempt, done, keep_keys=keep):
+        raise BatchClosed
+    return metrics
+
+
+async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, outcomes: Outcomes) -> set[bytes]:
+    """State, letters and waits; returns the keys of children that were given up."""
+    scope, uid = work.scope, work.uid
+    scheme = work.obeyed.entity.hash_scheme
+    await record_state.write(connection, scope, uid, outcomes.state(), scheme=scheme)
+    tried = work.sync_type == "children"
+    exhausted = await children.wait(connection, scope, uid, outcomes.waits, tried=tried)
+    settled, failing = outcomes.settled_keys(), outcomes.letters()
+    if await children.any_open(connection, scope):
+        still = [one for one in outcomes.waits if one.key not in exhausted]
+        await children.settle(connection, scope, f"batch {uid}", settled, still)
+    if claimed.letters:
+        await _answer_letters(connection, work, claimed.letters, outcomes)
+    if await letters.any_open(connection, scope):
+        prefix = f"{scope.source_system}/{scope.entity_name}/"
+        subjects = [f"{prefix}{key.hex()}" for key in settled if key not in exhausted]
+        await letters.settle(connection, scope, uid, subjects)
+    await letters.bury(connection, scope, uid, [*failing, *_letters_of_children(outcomes, exhausted)])
+    return exhausted
+
+
+async def _answer_letters(connection: AsyncConnection, work: Work, ids: Sequence[int], outcomes: Outcomes) -> None:
+    """Of a retry: letters of rows that went are resolved, the others are renamed to what is known of their rows."""
+    failed = set(outcomes.failed.arg_true())
+    await letters.settle_ids(connection, work.uid, [one for row, one in enumerate(ids) if row not in failed])
+    rows = sorted(failed)
+    subjects = [outcomes.verdict.examined.subject(row) for row in rows]
+    await letters.rename(connection, [ids[row] for row in rows], subjects)
+
+
+def _letters_of_children(outcomes: Outcomes, exhausted: set[bytes]) -> list[Letter]:
+    raws = {one.key: one.raw for one in outcomes.waits if one.key in exhausted}
+    definition = outcomes.verdict.examined.definition
+    prefix = f"{definition.source.name}/{definition.entity.name}/"
+    return [
+        Letter(f"{prefix}{key.hex()}", "resolve", "PARENT_MISSING", GIVEN_UP, raw) for key, raw in sorted(raws.items())
+    ]
+
+
+def _given_up(outcomes: Outcomes, exhausted: set[bytes]) -> Metrics:
+    """Children that were given up do not wait any longer: they failed."""
+    metrics = outcomes.metrics()
+    keys = outcomes.verdict.examined.page.rows.key.filter(outcomes.waiting)
+    over = sum(key in exhausted for key in keys)
+    return replace(metrics, rows_pending=metrics.rows_pending - over, rows_failed=metrics.rows_failed + over)
+
+
+def _done(work: Work, outcomes: Outcomes, metrics: Metrics) -> Done:
+    page, definition = outcomes.verdict.examined.page, work.obeyed
+    return Done(
+        metrics=metrics,
+        mark=mark(page.rows.rowversion, outcomes.failed, definition.entity.rowversion, definition.source.zones),
+        matched=outcomes.verdict.matched,
+        without_key=page.rows.key.null_count(),
+        superseded=int(outcomes.verdict.outcome.rows("superseded").sum()),
+    )
+
+
+def _marking(series: pl.Series, rows: Mapping[int, object]) -> pl.Series:
+    """With these rows marked too."""
+    return series.scatter(sorted(rows), values=True) if rows else series
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's texts have no NUL."""
+    return text.replace("\x00", "\\0")
+
+
+def _storable_json(text: str) -> str:
+    """Nor has its jsonb: such a character is shown as six."""
+    return _NUL.sub(r"\1\\\\u0000", text)

@@ -1,0 +1,166 @@
+"""What a page means: stages 2 to 7 around the look-ups, as plain functions for a thread of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import polars as pl
+import xxhash
+
+from activities.bridge import payloads
+from activities.bridge.telling import Record
+from db.bridge.children import Wait
+from db.bridge.record_state import Differing
+from domain.pipeline import key_sets
+from domain.pipeline.columns import from_rows
+from domain.pipeline.definition import Definition
+from domain.pipeline.delta import STORED, decide
+from domain.pipeline.page import Outcome, Prepared, prepare
+from domain.pipeline.parents import Awaited, awaited, parent_keys
+from domain.pipeline.payload import payloads as told_payloads
+from domain.pipeline.validate import Digests
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A page after stage 5; `rows` is the JSON array it came as."""
+
+    rows: bytes
+    definition: Definition
+    page: Prepared
+
+    @cached_property
+    def known(self) -> pl.DataFrame:
+        """`key`, `data`, `rowversion` of the rows whose key is sound, in their order."""
+        rows = self.page.rows
+        columns = [rows.key.alias("key"), rows.data.alias("data"), rows.rowversion.alias("rowversion")]
+        return pl.DataFrame(columns).drop_nulls("key")
+
+    @cached_property
+    def keys(self) -> bytes:
+        """The distinct keys, packed."""
+        return key_sets.packed(self.page.keys)
+
+    @cached_property
+    def raw(self) -> list[msgspec.Raw]:
+        """The rows as they came."""
+        return payloads.split(self.rows)
+
+    def subject(self, row: int) -> str:
+        """What a dead letter about the row is about: its key, or the row itself where that is not known."""
+        key = self.page.rows.key[row]
+        name = f"row:{xxhash.xxh3_128_hexdigest(bytes(self.raw[row]))}" if key is None else key.hex()
+        return f"{self.definition.source.name}/{self.definition.entity.name}/{name}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A page after stage 7. `waits` by row; `uids`: the hub's ids as far as they are known, by key."""
+
+    examined: Examined
+    outcome: Outcome
+    waiting: pl.Series
+    awaited: tuple[Awaited, ...]
+    matched: int
+    uids: Mapping[bytes, str]
+
+    @property
+    def to_tell(self) -> pl.Series:
+        """Which rows the hub is told of now."""
+        return self.outcome.to_tell & ~self.waiting
+
+    def records(self) -> list[Record]:
+        """The rows to tell, in their order."""
+        examined, which = self.examined, self.to_tell
+        rows = examined.page.rows
+        contents = told_payloads(examined.page.mapped, rows, examined.definition.entity, which)
+        is_new = self.outcome.rows("insert").filter(which)
+        return [
+            Record(row, key.hex(), content.encode(), new, self.uids.get(key))
+            for row, key, content, new in zip(which.arg_true(), rows.key.filter(which), contents, is_new, strict=True)
+        ]
+
+    def waits(self) -> list[Wait]:
+        """What the waiting rows wait for."""
+        return [self._wait(one) for one in self.awaited]
+
+    def wait_for_any_parent(self, row: int) -> Wait | None:
+        """For a row whose parent the hub does not find, though it was told: the first that the row names."""
+        for parent in self.examined.definition.entity.parents:
+            key = self.examined.page.rows.parents[parent.ref][row]
+            if key is not None:
+                return self._wait(Awaited(row, parent.ref, parent.entity, key))
+        return None
+
+    def _wait(self, one: Awaited) -> Wait:
+        key, raw = self.examined.page.rows.key[one.row], bytes(self.examined.raw[one.row])
+        return Wait(key, raw, one.ref, one.entity, one.key)
+
+
+def examine(payload: bytes, definition: Definition) -> Examined:
+    """Stages 2 to 5 of a staged page."""
+    rows = payloads.unpack(payload)
+    return _examined(rows, definition, None)
+
+
+def examine_again(examined: Examined, taken: Mapping[str, Digests]) -> Examined:
+    """The same, when values of the page are known to be taken by earlier pages."""
+    return _examined(examined.rows, examined.definition, taken)
+
+
+def _examined(rows: bytes, definition: Definition, taken: Mapping[str, Digests] | None) -> Examined:
+    table = from_rows(payloads.decode(rows))
+    return Examined(rows, definition, prepare(table, definition.entity, definition.source, taken))
+
+
+def decided(examined: Examined, differing: Sequence[Differing]) -> tuple[Outcome, int]:
+    """Stage 6, and how many of the page's keys were known and live before the batch."""
+    definition = examined.definition
+    stored = _stored(examined, differing)
+    page = examined.page
+    decisions = decide(page.rows, page.failed, stored, definition.entity, definition.source)
+    return Outcome(page, decisions), int((~stored["deleted"] & ~stored["in_batch"]).sum())
+
+
+def wanted_parents(outcome: Outcome, definition: Definition) -> dict[str, pl.Series]:
+    """The parents' keys to look up, by entity."""
+    return parent_keys(outcome.page.rows, definition.entity, outcome.to_tell)
+
+
+def judged(
+    examined: Examined,
+    decision: tuple[Outcome, int],
+    differing: Sequence[Differing],
+    parents: Mapping[str, Sequence[bytes]],
+) -> Judged:
+    """Stage 7; `parents`: the keys that were found, by entity."""
+    outcome, matched = decision
+    known = {entity: pl.Series(list(keys), dtype=pl.Binary) for entity, keys in parents.items()}
+    missing = awaited(outcome.page.rows, examined.definition.entity, outcome.to_tell, known)
+    waiting = pl.Series([False], dtype=pl.Boolean).new_from_index(0, outcome.decisions.len())
+    if missing:
+        waiting = waiting.scatter(sorted({one.row for one in missing}), values=True)
+    uids = {one.key: one.target_uid for one in differing if one.target_uid is not None}
+    return Judged(examined, outcome, waiting, missing, matched, uids)
+
+
+def _stored(examined: Examined, differing: Sequence[Differing]) -> pl.DataFrame:
+    """What is known of the page's keys: what differs as it was read, and all others exactly as the rows are."""
+    found = [one for one in differing if one.data is not None]
+    known = pl.DataFrame(
+        {
+            "key": [one.key for one in found],
+            "data": [one.data for one in found],
+            "rowversion": [one.rowversion for one in found],
+            "deleted": [one.deleted for one in found],
+            "in_batch": [one.in_batch for one in found],
+        },
+        schema=STORED,
+    )
+    met = pl.Series([one.key for one in differing], dtype=pl.Binary)
+    alike = examined.known.unique("key", keep="any").filter(~pl.col("key").is_in(met.implode()))
+    alike = alike.with_columns(deleted=pl.lit(value=False), in_batch=pl.lit(value=False))
+    return pl.concat([known, alike.select(STORED.names())])

@@ -1,0 +1,149 @@
+"""Stages 2 to 9 of one page.
+
+Idempotent: the outcome of a page is one transaction (state, dead letters, waiting children, metrics), in which its rows
+are dropped; a repeat finds it. A crash between the hub and that transaction repeats the page, to the same outcome at
+the hub. Pages with a key in common are never under way at the same time, so the later one sees what the earlier told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+
+from activities.bridge.committing import Outcomes, commit
+from activities.bridge.errors import BatchClosed, BatchIncomplete, KeysUnderWay
+from activities.bridge.examining import Examined, Judged, decided, examine, examine_again, judged, wanted_parents
+from activities.bridge.telling import Conversation, Heard
+from activities.support import beating, postponing
+from clients.schedulehub import ScheduleHub
+from db.bridge import batches, pages, record_state
+from db.bridge.batches import Work
+from db.bridge.pages import Claimed
+from db.bridge.record_state import Scope
+from db.session import Database
+from domain.pipeline import key_sets
+from domain.pipeline.metrics import Metrics
+from workflows.bridge.contracts import PageCounts, PageRef
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at one page."""
+
+    work: Work
+    page_no: int
+    claimed: Claimed
+    payload: bytes
+
+
+class PageProcessing:
+    """Processes the pages of batches."""
+
+    def __init__(self, database: Database, hub: ScheduleHub, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._hub = hub
+        self._clock = clock
+
+    @activity.defn
+    async def process_page(self, request: PageRef) -> PageCounts:
+        """One page, once. Raises `BatchClosed`, `BatchIncomplete`, the errors of the hub's client, database errors."""
+        with postponing():
+            async with beating():
+                attempt = await self._claim(request)
+                if isinstance(attempt, Metrics):
+                    return counts(attempt)
+                began = self._clock()
+                verdict = await self._judge(attempt)
+                heard = Heard() if attempt.work.dry_run else await self._tell(attempt, verdict)
+                took = round((self._clock() - began) * 1000)
+                return counts(await self._commit(attempt, verdict, heard, took))
+
+    async def _claim(self, request: PageRef) -> Attempt | Metrics:
+        """What to do, or what was done before."""
+        async with self._database.begin() as connection:
+            work = await _running(connection, request.batch_uid)
+            claimed = await pages.claim(connection, request.batch_uid, request.page_no)
+        if claimed is None:
+            raise BatchIncomplete
+        if claimed.payload is None:
+            return claimed.counted
+        return Attempt(work, request.page_no, claimed, claimed.payload)
+
+    async def _judge(self, attempt: Attempt) -> Judged:
+        work = attempt.work
+        examined = await asyncio.to_thread(examine, attempt.payload, work.obeyed)
+        async with self._database.begin() as connection:
+            await _running(connection, work.uid)
+            await _hold_keys(connection, attempt, examined)
+            examined = await _with_taken_values(connection, attempt, examined)
+            known = examined.known
+            differing = await record_state.differing(
+                connection,
+                work.scope,
+                work.uid,
+                known["key"].to_list(),
+                known["data"].to_list(),
+                known["rowversion"].to_list(),
+            )
+            decision = await asyncio.to_thread(decided, examined, differing)
+            parents = {
+                entity: await record_state.known(connection, Scope(work.scope.source_system, entity), keys.to_list())
+                for entity, keys in wanted_parents(decision[0], work.obeyed).items()
+            }
+        return await asyncio.to_thread(judged, examined, decision, differing, parents)
+
+    async def _tell(self, attempt: Attempt, verdict: Judged) -> Heard:
+        records = await asyncio.to_thread(verdict.records)
+        return await Conversation(self._hub, attempt.work.obeyed.target).tell(records)
+
+    async def _commit(self, attempt: Attempt, verdict: Judged, heard: Heard, took_ms: int) -> Metrics:
+        outcomes = await asyncio.to_thread(Outcomes.of, verdict, heard)
+        async with self._database.begin() as connection:
+            work = await _running(connection, attempt.work.uid)
+            return await commit(connection, work, attempt.page_no, attempt.claimed, outcomes, took_ms)
+
+
+async def _running(connection: AsyncConnection, batch_uid: UUID) -> Work:
+    """The batch, which cannot end before the transaction does."""
+    work = await batches.fence(connection, batch_uid)
+    if work is None or not work.is_running:
+        raise BatchClosed
+    return work
+
+
+async def _hold_keys(connection: AsyncConnection, attempt: Attempt, examined: Examined) -> None:
+    """Wait until no other page has one of the keys: else two could tell the hub of one row in either order."""
+    await pages.one_at_a_time(connection, attempt.work.uid)
+    under_way = await pages.keys_under_way(connection, attempt.work.uid, attempt.page_no)
+    if under_way and key_sets.overlap(examined.keys, under_way):
+        raise KeysUnderWay
+    await pages.hold_keys(connection, attempt.work.uid, attempt.page_no, examined.keys)
+
+
+async def _with_taken_values(connection: AsyncConnection, attempt: Attempt, examined: Examined) -> Examined:
+    """With the rows failed whose value of a unique field an earlier page of the batch has."""
+    taken = {
+        field: frozenset(await pages.take_values(connection, attempt.work.uid, attempt.page_no, field, sorted(digests)))
+        for field, digests in examined.page.unique.items()
+    }
+    if not any(taken.values()):
+        return examined
+    return await asyncio.to_thread(examine_again, examined, taken)
+
+
+def counts(metrics: Metrics) -> PageCounts:
+    """What the workflow is told of a page."""
+    return PageCounts(
+        rows=metrics.rows_fetched,
+        inserted=metrics.rows_inserted,
+        updated=metrics.rows_updated,
+        skipped=metrics.rows_skipped,
+        pending=metrics.rows_pending,
+        failed=metrics.rows_failed,
+    )
