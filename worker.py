@@ -15,6 +15,7 @@ import uvloop
 from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
+from activities.bridge.wiring import open_bridge
 from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
 from activities.cards.wiring import open_cards
@@ -50,7 +51,7 @@ WORKFLOWS = (
     StorePushWorkflow,
     StoreSweepWorkflow,
 )
-CONTEXTS = (open_cards, open_store)
+CONTEXTS = (open_bridge, open_cards, open_store)
 _log = structlog.get_logger(__name__)
 
 
