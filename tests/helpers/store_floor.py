@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,12 +54,11 @@ class Floor:
     wire: Wire
     signals: FakeStoreSignals
     store_id: str = field(default_factory=lambda: f"shop-{uuid4().hex[:12]}")
-    secret: str = SERVICE_SECRET
 
     def __post_init__(self) -> None:
         self.ref = StoreRef(store_id=self.store_id)
         self.to_central = httpx.AsyncClient(transport=self.wire)
-        credentials = Credentials(SERVICE_NAME, SecretStr(self.secret))
+        credentials = Credentials(SERVICE_NAME, SecretStr(SERVICE_SECRET))
         self.client = CentralClient.connect(self.to_central, CENTRAL_URL, credentials)
         self.passes = StorePasses(self.database, self.client, interval=INTERVAL)
 
@@ -147,22 +146,27 @@ class Floor:
             theirs = [(one.operation_id, one.delta) for one in applied if one.sku == sku]
             assert mine == theirs, f"{sku}: lost, doubled, or out of order"
 
-    async def close(self) -> None:
-        """Close the way to central."""
-        await self.to_central.aclose()
+
+@dataclass(frozen=True)
+class Premises:
+    """What shops share: the database and the application, which takes a while to make."""
+
+    database: Database
+    http: httpx.AsyncClient
+    signals: FakeStoreSignals
+
+    @asynccontextmanager
+    async def floor(self, central: Central | None = None) -> AsyncIterator[Floor]:
+        """A shop, and a central inventory of its own."""
+        simulated = central or Central()
+        floor = Floor(self.database, self.http, simulated, Wire(simulated), self.signals)
+        yield floor
+        await floor.to_central.aclose()
 
 
 @asynccontextmanager
-async def open_floor(database_url: str, central: Central | None = None, **changes: Any) -> AsyncIterator[Floor]:
-    """A shop of its own."""
-    database = Database.connect(database_url)
-    signals, simulated = FakeStoreSignals(), central or Central()
-    services = fake_store(database, signals=signals)
-    async with serving_store(services) as http:
-        floor = Floor(database, http, simulated, Wire(simulated), signals, **changes)
-        yield floor
-        await floor.close()
-    await database.close()
-
-
-OpenFloor = Callable[..., Any]
+async def open_premises(database: Database) -> AsyncIterator[Premises]:
+    """The application on a database, which is closed with it."""
+    signals = FakeStoreSignals()
+    async with serving_store(fake_store(database, signals=signals)) as http:
+        yield Premises(database, http, signals)
