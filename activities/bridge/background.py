@@ -19,7 +19,7 @@ from db.bridge.background import Schedule
 from db.session import Database
 from domain.pipeline.background import Rest, Work, step
 from domain.pipeline.batch_errors import sentence
-from domain.pipeline.nights import next_full_hour
+from domain.pipeline.nights import next_full_hour, next_look
 from workflows.bridge.contracts import (
     NextPage,
     NightLost,
@@ -127,7 +127,4 @@ async def _noted(connection: AsyncConnection, ref: NightRef) -> Schedule | None:
 
 def _next_run(schedule: Schedule, now: datetime) -> datetime | None:
     """When it is looked after again; None when a person has to say so."""
-    if not schedule.is_due:
-        return None
-    what = step(schedule.plan, schedule.cursor, now, schedule.page_size)
-    return what.until if isinstance(what, Rest) else next_full_hour(schedule.window, now)
+    return next_look(schedule.plan, schedule.cursor, now) if schedule.is_due else None

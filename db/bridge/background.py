@@ -107,7 +107,7 @@ async def change(connection: AsyncConnection, uid: UUID, values: Mapping[str, An
     await _write(connection, uid, **values, updated_at=func.now())
 
 
-async def reset(connection: AsyncConnection, uid: UUID, next_run_at: datetime) -> None:
+async def reset(connection: AsyncConnection, uid: UUID) -> None:
     """Begin at the beginning; a night that is under way ends after its page, and what it does is not counted."""
     await _write(
         connection,
@@ -121,20 +121,18 @@ async def reset(connection: AsyncConnection, uid: UUID, next_run_at: datetime) -
         noted_pages=0,
         completed_at=None,
         last_error=None,
-        next_run_at=next_run_at,
         updated_at=func.now(),
     )
+
+
+async def look_at(connection: AsyncConnection, uid: UUID, at: datetime | None) -> None:
+    """When the schedule looks next."""
+    await _write(connection, uid, next_run_at=at)
 
 
 async def remove(connection: AsyncConnection, uid: UUID) -> bool:
     """Delete one; False when there is none."""
     return (await connection.execute(delete(background_sync_schedule).where(_schedule.uid == uid))).rowcount == 1
-
-
-async def source_of(connection: AsyncConnection, entity_name: str) -> str | None:
-    """The source system of an entity; None where there is none of that name."""
-    query = select(entity_config.c.source_system).where(entity_config.c.entity_name == entity_name)
-    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def register_batch(connection: AsyncConnection, schedule: Schedule, batch_uid: UUID) -> bool:

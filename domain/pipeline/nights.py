@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from domain.pipeline.windows import Window
+from domain.pipeline.background import Cursor, Plan, Rest, step
+from domain.pipeline.windows import Window, following
 
 _HOUR = timedelta(hours=1)
 
@@ -31,3 +32,12 @@ def next_full_hour(window: Window, now: datetime) -> datetime:
     past = timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
     # Counted in UTC: an hour later is an hour later, whatever the clocks do meanwhile.
     return now.astimezone(UTC) - past + _HOUR
+
+
+def next_look(plan: Plan, cursor: Cursor, now: datetime) -> datetime:
+    """When a schedule that does nothing at the moment looks again."""
+    what = step(plan, cursor, now, 1)
+    if isinstance(what, Rest):
+        return what.until
+    hour = next_full_hour(plan.window, now)
+    return hour if hour in what.night else following(plan.window, now).opens

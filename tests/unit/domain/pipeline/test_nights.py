@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.pipeline.nights import full_hours, next_full_hour
+from domain.pipeline.background import Cursor, Plan
+from domain.pipeline.nights import full_hours, next_full_hour, next_look
 from domain.pipeline.windows import Window
 
 ZONES = ["UTC", "Europe/Rome", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York"]
@@ -52,3 +53,22 @@ def test_the_next_full_hour_comes_within_the_hour(now: datetime, zone: str) -> N
 def test_where_hours_are_not_those_of_utc() -> None:
     now = datetime(2026, 1, 1, 12, 20, tzinfo=UTC)
     assert next_full_hour(Window(zone="Asia/Kathmandu"), now) == datetime(2026, 1, 1, 13, 15, tzinfo=UTC)
+
+
+def at(hour: int, minute: int = 0, *, day: int = 5) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "now", "looks"),
+    [
+        (Cursor(), at(12), at(19)),
+        (Cursor(), at(20, 15), at(21)),
+        (Cursor(), at(6, 15), at(19)),
+        (Cursor(100, date(2026, 3, 5), 100), at(20, 15), at(19, day=6)),
+        (Cursor(100, date(2026, 3, 4), 100), at(20, 15), at(21)),
+    ],
+    ids=["by day", "at night", "near the end", "share done", "share of another night"],
+)
+def test_when_a_schedule_that_rests_looks_again(cursor: Cursor, now: datetime, looks: datetime) -> None:
+    assert next_look(Plan(rows_per_day=100), cursor, now) == looks
