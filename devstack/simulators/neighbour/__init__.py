@@ -1,0 +1,1 @@
+"""What the simulators of the bridge's two neighbours share: their tokens, their gate, their faults, their server."""
