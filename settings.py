@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.marketplace.delivery import parse_schedule
 
 Environment = Literal["development", "test", "production"]
 
@@ -94,6 +96,25 @@ class Settings(BaseSettings):
     schedulehub_timeout_seconds: float = Field(120.0, gt=0, description="of one batch of records")
     default_batch_size: int = Field(1000, ge=100, le=10000, description="bridge: rows per page if none is asked for")
 
+    mock_api_base_url: str = Field("http://localhost:8000/marketplace", description="where the mock marketplaces are")
+    mock_etsy_user: str = ""
+    mock_etsy_pass: SecretStr = SecretStr("")
+    mock_shopify_user: str = ""
+    mock_shopify_pass: SecretStr = SecretStr("")
+    mock_amazon_user: str = ""
+    mock_amazon_pass: SecretStr = SecretStr("")
+    marketplace_rate_limit_requests: int = Field(100, ge=2, description="per account of a marketplace and window")
+    marketplace_rate_limit_window_seconds: float = Field(10.0, gt=0)
+    receipt_retry_schedule: str = Field("5m,10m,20m,40m,60m", description="waits between attempts; the last repeats")
+    receipt_most_attempts: int = Field(30, ge=1, description="then a receipt is given up until somebody asks for it")
+    sync_chunk_size: int = Field(100, ge=1, le=1000, description="receipts of a store per batch")
+    order_sweep_seconds: float = Field(30.0, ge=0, description="between two looks for due receipts; 0: none")
+    callback_retry_schedule: str = Field("1m,5m,15m", description="waits between attempts, then dead letter")
+    callback_timeout_seconds: float = Field(5.0, gt=0, le=15)
+    callback_allow_loopback: bool = Field(False, description="development only: call-backs to this machine")
+    callback_secret_overlap_hours: float = Field(24.0, ge=0, description="a rotated secret still signs for so long")
+    callback_retention_days: int = Field(30, ge=1, description="events that ended are kept for so long")
+
     worker_high_priority_slots: int = Field(8, ge=1)
     worker_bulk_sync_slots: int = Field(2, ge=1)
     worker_default_slots: int = Field(4, ge=1)
@@ -104,6 +125,25 @@ class Settings(BaseSettings):
     def is_development(self) -> bool:
         """True where test conveniences may exist."""
         return self.environment in ("development", "test")
+
+    @property
+    def marketplace_accounts(self) -> dict[str, tuple[str, SecretStr]]:
+        """User and password by marketplace; development has the predecessor's where none are set."""
+        given = {
+            "etsy": (self.mock_etsy_user, self.mock_etsy_pass),
+            "shopify": (self.mock_shopify_user, self.mock_shopify_pass),
+            "amazon": (self.mock_amazon_user, self.mock_amazon_pass),
+        }
+        known = {name: account for name, account in given.items() if account[0]}
+        usual = {name: (f"{name}_user", SecretStr(f"{name}_pass")) for name in given} if self.is_development else {}
+        return usual | known
+
+    @field_validator("receipt_retry_schedule", "callback_retry_schedule")
+    @classmethod
+    def _is_schedule(cls, text: str) -> str:
+        if not parse_schedule(text):
+            raise ValueError("at least one wait is needed")
+        return text
 
     @property
     def catalog_dsn(self) -> str:
@@ -154,6 +194,7 @@ class Settings(BaseSettings):
                 and not _signs_in(self.schedulehub_token, self.schedulehub_username, self.schedulehub_password),
                 "SCHEDULEHUB_TOKEN is missing, and SCHEDULEHUB_USERNAME and SCHEDULEHUB_PASSWORD",
             ),
+            (self.callback_allow_loopback, "CALLBACK_ALLOW_LOOPBACK is for development only"),
             ("*" in self.allowed_origins, "ALLOWED_ORIGINS may not be a wildcard"),
             (self.rate_limit_burst >= self.rate_limit_requests, "RATE_LIMIT_BURST must be below RATE_LIMIT_REQUESTS"),
         )
