@@ -93,11 +93,12 @@ async def report(probes: Mapping[str, Probe]) -> HealthReport:
     found = await asyncio.gather(*(examine(probe) for probe in probes.values()))
     components = Components(**dict(zip(probes, found, strict=True)))
     return HealthReport(
-        **dict(components), status=_overall(found), service=SERVICE, version=service_version(), components=components
+        **dict(components), status=overall(found), service=SERVICE, version=service_version(), components=components
     )
 
 
-def _overall(found: list[Component]) -> Health:
+def overall(found: list[Component]) -> Health:
+    """Healthy when all are; unhealthy when any is; else degraded."""
     statuses = {component.status for component in found}
     return next((worst for worst in ("unhealthy", "degraded") if worst in statuses), "healthy")
 

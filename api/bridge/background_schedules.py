@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 from uuid import UUID
 
 from temporalio.client import Client, ScheduleAlreadyRunningError, ScheduleUpdate, ScheduleUpdateInput
@@ -19,10 +18,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.temporal import CALL, temporal_faults
 from db.bridge.background import Schedule
 from workflows.bridge.contracts import background_schedule_id
-from workflows.bridge.schedules import CHILDREN, background_schedule, bridge_schedules
+from workflows.bridge.schedules import CHILDREN, STOPPED, background_schedule, bridge_schedules
 from workflows.bridge.starting import start_night
-
-STOPPED: Final = "the scheduler is stopped"
 
 
 class NightInProgress(Exception):
@@ -48,7 +45,7 @@ class BackgroundSchedules:
 
     async def put(self, schedule: Schedule) -> None:
         """Make its Temporal Schedule what the row says; held if it is not due, or the scheduler is stopped."""
-        held = _held(schedule) or (None if await self.is_running() else STOPPED)
+        held = schedule.held or (None if await self.is_running() else STOPPED)
         wanted = background_schedule(schedule.uid, schedule.entity_name, schedule.window, held=held)
         with temporal_faults():
             await self._put(background_schedule_id(schedule.uid), wanted)
@@ -83,7 +80,7 @@ class BackgroundSchedules:
     async def _put_all(self, schedules: Iterable[Schedule], held: str | None) -> None:
         with temporal_faults():
             # Last when they are released and first when they are held: it stands for all of them.
-            others = [(schedule, _held(schedule) or held) for schedule in schedules]
+            others = [(schedule, schedule.held or held) for schedule in schedules]
             if held:
                 await self._put(CHILDREN, _holding(bridge_schedules()[CHILDREN], held))
             for schedule, why in others:
@@ -100,12 +97,6 @@ class BackgroundSchedules:
             await self._client.create_schedule(schedule_id, wanted, rpc_timeout=CALL)
         except ScheduleAlreadyRunningError:
             await self._client.get_schedule_handle(schedule_id).update(renewed, rpc_timeout=CALL)
-
-
-def _held(schedule: Schedule) -> str | None:
-    if schedule.state == "completed":
-        return "nothing left to do"
-    return None if schedule.is_enabled else "switched off"
 
 
 def _holding(schedule: TemporalSchedule, why: str) -> TemporalSchedule:

@@ -151,6 +151,25 @@ class BatchPage(Paged):
     items: list[BatchItem] = Field(description="the batches of this page")
 
 
+class PlannedChange(BaseModel):
+    """What would become of one row."""
+
+    row: int = Field(description="its place in its page, from 0")
+    change: str = Field(description="insert, update, pending or failed")
+    record: dict[str, Any] | None = Field(None, description="what the hub would be told")
+    stage: str | None = Field(None, description="where it would fail")
+    code: str | None = Field(None, description="why it would fail")
+
+
+class DryRun(BaseModel):
+    """A sample of the planned changes of a dry run; the counts are in the batch's status."""
+
+    batch_uid: UUID = Field(description="id of the batch")
+    dry_run: bool = Field(description="whether it was one; else nothing is kept")
+    status: BatchStatus = Field(description="where the batch stands")
+    changes: list[PlannedChange] = Field(description="the first twenty")
+
+
 def _item(batch: Batch, now: datetime) -> dict[str, Any]:
     metrics = batch.metrics_at(now)
     counted = {f"records_{fate}": getattr(metrics, f"rows_{fate}") for fate in _FATES}

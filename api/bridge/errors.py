@@ -3,19 +3,25 @@
 ApiError
 ├── InvalidInput                400
 │   ├── EntityInvalid
-│   └── BatchNotRunning
+│   ├── BatchNotRunning
+│   └── ScheduleRests
 ├── NotFound                    404
 │   ├── EntityNotFound
 │   ├── MappingNotFound
 │   ├── BatchNotFound
-│   └── RecordNotFound
+│   ├── RecordNotFound
+│   └── ScheduleNotFound
 ├── EntityExists                409
 ├── EntityInUse                 409
 ├── EntityHasState              409
 ├── EntityDiffers               409
 ├── EntityDisabled              409
 ├── MappingExists               409
-└── BatchInProgress             409
+├── BatchInProgress             409
+├── ScheduleExists              409
+└── Unavailable                 503, Retry-After
+    ├── SourceUnavailable
+    └── HubUnavailable
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.errors import ApiError, InvalidInput, NotFound
+from api.errors import ApiError, InvalidInput, NotFound, Unavailable
 
 
 class EntityInvalid(InvalidInput):
@@ -118,3 +124,36 @@ class BatchInProgress(ApiError):
     def __init__(self, entity_name: str, batch_uid: object = None, **context: Any) -> None:
         named = None if batch_uid is None else str(batch_uid)
         super().__init__(entity_name=entity_name, batch_uid=named, **context)
+
+
+class SourceUnavailable(Unavailable):
+    """APISmith does not answer, or not to us."""
+
+    code = "SOURCE_UNAVAILABLE"
+
+
+class HubUnavailable(Unavailable):
+    """ScheduleHub does not answer, or not to us."""
+
+    code = "HUB_UNAVAILABLE"
+
+
+class ScheduleRests(InvalidInput):
+    """A night of the schedule would do nothing"""
+
+    code = "SCHEDULE_RESTS"
+
+
+class ScheduleNotFound(NotFound):
+    """Schedule not found"""
+
+    code = "SCHEDULE_NOT_FOUND"
+
+
+class ScheduleExists(ApiError):
+    """The entity has a background schedule already"""
+
+    status, code = 409, "SCHEDULE_EXISTS"
+
+    def __init__(self, entity_name: str) -> None:
+        super().__init__(f"Schedule already exists for entity: {entity_name}", entity_name=entity_name)

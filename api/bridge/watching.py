@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.bridge.batch_models import BatchItem, BatchPage, BatchState, BatchStatus
-from api.bridge.deps import READER, ServicesDep
+from api.bridge.batch_models import BatchItem, BatchPage, BatchState, BatchStatus, DryRun, PlannedChange
+from api.bridge.deps import OPERATOR, READER, ServicesDep
 from api.bridge.errors import BatchNotFound
 from api.bridge.parameters import PREFIX, PagingDep
 from api.bridge.starting import BatchUid
@@ -42,3 +42,15 @@ async def batch_history(
         )
     now = services.clock()
     return BatchPage(items=[BatchItem.of(batch, now) for batch in found], **paging.of(total))
+
+
+@router.get("/sync/planned/{batch_uid}", dependencies=OPERATOR, responses=documented(401, 403, 404, 422))
+async def planned_changes(batch_uid: BatchUid, services: ServicesDep) -> DryRun:
+    """Some of what a dry run would have changed, with the records as the hub would be told."""
+    async with services.transaction() as connection:
+        batch = await history.find(connection, batch_uid)
+        planned = await history.sample(connection, batch_uid)
+    if batch is None:
+        raise BatchNotFound(batch_uid)
+    changes = [PlannedChange.model_validate(change) for change in planned or []]
+    return DryRun(batch_uid=batch_uid, dry_run=batch.dry_run, status=batch.status, changes=changes)

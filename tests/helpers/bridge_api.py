@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -13,13 +13,16 @@ from fastapi import FastAPI
 from sqlalchemy import Table, insert
 from starlette.routing import Mount
 
+from api.bridge.background_schedules import BackgroundSchedules
 from api.bridge.batches import BridgeBatches
 from api.bridge.services import BridgeServices
 from api.main import create_app
 from api.services import Services
+from db.bridge.background import Schedule
 from db.bridge.history import Batch
 from db.session import Database
-from tests.helpers.api import bearer, fake_services, opening, serving, settings_for_tests, token_for
+from tests.helpers.api import bearer, fake_services, healthy_probes, opening, serving, settings_for_tests, token_for
+from workflows.bridge.contracts import background_sync_id
 
 MOUNT = "/bridge"
 PREFIX = f"{MOUNT}/api/v1"
@@ -46,6 +49,55 @@ class FakeBatches(BridgeBatches):
         self.cancelled.append(batch.uid)
         return True
 
+    async def until(self, check: Callable[[], Awaitable[bool]]) -> bool:
+        """Look three times, without waiting."""
+        return any([await check() for _ in range(3)])
+
+
+@dataclass
+class FakeSchedules(BackgroundSchedules):
+    """What would be at Temporal: the schedules by uid, and whether they are held; `error` is raised instead."""
+
+    error: Exception | None = None
+    running: bool = True
+    known: dict[UUID, Schedule] = field(default_factory=dict)
+    begun: list[tuple[UUID, bool]] = field(default_factory=list)
+
+    async def is_running(self) -> bool:
+        """Whether they were started last."""
+        self._answer()
+        return self.running
+
+    async def put(self, schedule: Schedule) -> None:
+        """Remember."""
+        self._answer()
+        self.known[schedule.uid] = schedule
+
+    async def remove(self, uid: UUID) -> None:
+        """Forget."""
+        self._answer()
+        self.known.pop(uid, None)
+
+    async def stop_all(self, schedules: Iterable[Schedule]) -> None:
+        """Remember."""
+        self._answer()
+        self.running = False
+
+    async def start_all(self, schedules: Iterable[Schedule]) -> None:
+        """Remember."""
+        self._answer()
+        self.running = True
+
+    async def begin_night(self, schedule: Schedule, *, force: bool) -> str:
+        """Remember."""
+        self._answer()
+        self.begun.append((schedule.uid, force))
+        return background_sync_id(schedule.uid)
+
+    def _answer(self) -> None:
+        if self.error is not None:
+            raise self.error
+
 
 def as_role(*roles: str) -> dict[str, str]:
     """Headers of somebody with these roles."""
@@ -56,7 +108,16 @@ def fake_bridge(database: Database | None = None, **changes: Any) -> BridgeServi
     """Services without a network; the database is nowhere unless given."""
     cards = fake_services(database)
     shared = {each.name: getattr(cards, each.name) for each in fields(Services)}
-    return BridgeServices(**{**shared, "environment": "test", "batches": FakeBatches(), **changes})
+    return BridgeServices(
+        **{
+            **shared,
+            "environment": "test",
+            "batches": FakeBatches(),
+            "schedules": FakeSchedules(),
+            "checks": healthy_probes(),
+            **changes,
+        }
+    )
 
 
 def bridge_app() -> FastAPI:
