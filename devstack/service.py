@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -25,8 +25,10 @@ from devstack.errors import NotReadyError
 from devstack.keys import DevelopmentKeys, mint_token
 from devstack.ports import LOOPBACK, free_port
 from devstack.process import Command, ManagedProcess, run_to_end
+from devstack.simulators.apismith.erp import Sizes
 from devstack.simulators.cardtrader.generator import default_blueprints
 from devstack.simulators.catalogue import build_catalogue
+from devstack.simulators.neighbour.tokens import STATIC_TOKEN
 from devstack.stack import DevStack
 
 CARDTRADER_TOKEN: Final = "development-seller"  # noqa: S105 - opens nothing but a simulator
@@ -34,14 +36,16 @@ READY_SECONDS: Final = 60.0
 _TOKEN_LIFETIME: Final = timedelta(days=1)
 _SIMULATOR_SECONDS: Final = 300.0
 _WORKER_GRACE_SECONDS: Final = 30.0
+_NEIGHBOURS: Final = ("apismith", "schedulehub")
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
     """Size and shape. Ports are free ones unless given; `variables` override settings of our processes.
 
-    `workers` maps a process name to its queues. Without `sweeps` no account is reconciled by itself: at that time of
-    day it would be in the way of what is measured or tested.
+    `workers` maps a process name to its queues. `erp`: rows of a simulated ERP, which is there with its hub if given.
+    Without `sweeps` no account is reconciled by itself: at that time of day it would be in the way of what is measured
+    or tested.
     """
 
     products: int = 10_000
@@ -58,17 +62,28 @@ class ServiceOptions:
     )
     variables: Mapping[str, str] = field(default_factory=dict)
     sweeps: bool = False
+    erp: Sizes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """Where everything is. `processes` by name: simulator, api and the workers."""
+    """Where everything is. `processes` by name: simulator, api and the workers; apismith and schedulehub on wish."""
 
     api_url: str
     simulator_url: str
     environment: Mapping[str, str] = field(repr=False)
     keys: DevelopmentKeys
     processes: Mapping[str, ManagedProcess]
+
+    @property
+    def apismith_url(self) -> str:
+        """The simulated ERP."""
+        return self.environment["APISMITH_URL"]
+
+    @property
+    def schedulehub_url(self) -> str:
+        """The simulated hub."""
+        return self.environment["SCHEDULEHUB_URL"]
 
     def access_token(self, user_id: UUID, roles: Sequence[str] = (), **more: str) -> str:
         """A token of that caller, valid for a day; `more` are further claims."""
@@ -104,28 +119,32 @@ class _Starter:
         self._keys = DevelopmentKeys.ensure(stack.data_dir / "keys")
         self._simulator_port = options.simulator_port or free_port()
         self._api_port = options.api_port or free_port()
+        self._neighbours = {} if options.erp is None else {name: _at(free_port()) for name in _NEIGHBOURS}
         self._environment = self._settings()
         self._processes: dict[str, ManagedProcess] = {}
 
     def start(self) -> RunningService:
         # The simulator renders its stock while the schema is made.
         simulator = self._spawn("simulator", self._simulator())
+        neighbours = {name: self._spawn(name, self._neighbour(name)) for name in self._neighbours}
         build_catalogue(self._environment["CATALOG_URL"], default_blueprints(self._options.products))
         self._migrate()
         api = self._spawn("api", ("-m", "cli", "api", "--port", str(self._api_port)))
         for name, queues in self._options.workers.items():
             self._spawn(name, ("-m", "cli", "worker", *(part for queue in queues for part in ("--queue", queue))))
         self._wait(simulator, f"{self._simulator_url}/control/health", _SIMULATOR_SECONDS)
+        for name, process in neighbours.items():
+            self._wait(process, f"{self._neighbours[name]}/control/health", _SIMULATOR_SECONDS)
         self._wait(api, f"{self._api_url}/health/ready", READY_SECONDS)
         return RunningService(self._api_url, self._simulator_url, self._environment, self._keys, self._processes)
 
     @property
     def _api_url(self) -> str:
-        return f"http://{LOOPBACK}:{self._api_port}"
+        return _at(self._api_port)
 
     @property
     def _simulator_url(self) -> str:
-        return f"http://{LOOPBACK}:{self._simulator_port}"
+        return _at(self._simulator_port)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -137,6 +156,8 @@ class _Starter:
             "PUBLIC_BASE_URL": self._api_url,
             "CARDTRADER_API_BASE_URL": f"{self._simulator_url}/api/v2",
             "STAGING_DIR": str(self._stack.data_dir.absolute() / "staging"),
+            **{f"{name}_URL".upper(): url for name, url in self._neighbours.items()},
+            **{f"{name}_TOKEN".upper(): STATIC_TOKEN for name in self._neighbours},
             **({} if self._options.sweeps else {"RECONCILE_INTERVAL_HOURS": "0"}),
             **self._options.variables,
         }
@@ -146,6 +167,14 @@ class _Starter:
         place = ("--port", str(self._simulator_port), "--cache-dir", str(self._stack.data_dir / "cache"))
         module = "devstack.simulators.cardtrader"
         return ("-m", module, *place, *size, "--token", CARDTRADER_TOKEN, *self._options.simulator_flags)
+
+    def _neighbour(self, name: str) -> tuple[str, ...]:
+        place = ("-m", f"devstack.simulators.{name}", "--port", self._neighbours[name].rpartition(":")[2])
+        if name != "apismith" or self._options.erp is None:
+            return place
+        sizes = asdict(self._options.erp).items()
+        rows = [part for table, size in sizes for part in (f"--{table.replace('_', '-')}", str(size))]
+        return (*place, "--seed", str(self._options.seed), *rows)
 
     def _migrate(self) -> None:
         argv = (sys.executable, "-m", "cli", "migrate")
@@ -159,6 +188,10 @@ class _Starter:
 
     def _wait(self, process: ManagedProcess, url: str, deadline: float) -> None:
         process.wait_ready(lambda: _answers(url, self._processes.values()), deadline)
+
+
+def _at(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
 
 
 def _answers(url: str, processes: Iterable[ManagedProcess]) -> bool:

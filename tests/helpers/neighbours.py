@@ -13,10 +13,9 @@ from clients.schedulehub import ScheduleHub
 from devstack.simulators.apismith import app as apismith_app
 from devstack.simulators.apismith.erp import Sizes
 from devstack.simulators.apismith.source import Source
-from devstack.simulators.neighbour.app import PASSWORD, STATIC_TOKEN, USERNAME
 from devstack.simulators.neighbour.faults import FaultSpec
 from devstack.simulators.neighbour.gate import Doors
-from devstack.simulators.neighbour.tokens import Tokens
+from devstack.simulators.neighbour.tokens import PASSWORD, STATIC_TOKEN, USERNAME, Tokens
 from devstack.simulators.schedulehub import app as schedulehub_app
 from devstack.simulators.schedulehub.books import Books
 from devstack.simulators.schedulehub.hub import Hub

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from devstack.simulators.neighbour.app import PASSWORD, STATIC_TOKEN, USERNAME, serve
+from devstack.simulators.neighbour.app import serve
 from devstack.simulators.neighbour.gate import Doors
-from devstack.simulators.neighbour.tokens import Tokens
+from devstack.simulators.neighbour.tokens import PASSWORD, STATIC_TOKEN, USERNAME, Tokens
 
 from .app import create_app
 from .erp import Sizes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 import uvicorn
@@ -12,10 +12,6 @@ from starlette.types import ASGIApp
 from .faults import FaultSpec, FaultState
 from .gate import CONTROL, PREFIX, Doors, Gate, json_response
 from .tokens import Login, Refresh
-
-USERNAME: Final = "bridge"
-PASSWORD: Final = "simulator-password"  # noqa: S105 - opens nothing but a simulator
-STATIC_TOKEN: Final = "simulator-token"  # noqa: S105 - opens nothing but a simulator
 
 T = TypeVar("T")
 

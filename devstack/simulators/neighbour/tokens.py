@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Final
 
 import msgspec
+
+USERNAME: Final = "bridge"
+PASSWORD: Final = "simulator-password"  # noqa: S105 - opens nothing but a simulator
+STATIC_TOKEN: Final = "simulator-token"  # noqa: S105 - opens nothing but a simulator
 
 
 class Login(msgspec.Struct):

@@ -14,9 +14,8 @@ from clients.apismith import FAULTS, SourceRejected, SourceUnavailable, SourceUn
 from clients.errors import Postponed
 from clients.neighbour import Credentials, Patience, Place, Request, Transport
 from clients.neighbour.transport import segment
-from devstack.simulators.neighbour.app import PASSWORD, USERNAME
 from devstack.simulators.neighbour.faults import FaultSpec
-from devstack.simulators.neighbour.tokens import Tokens
+from devstack.simulators.neighbour.tokens import PASSWORD, USERNAME, Tokens
 from tests.helpers.neighbours import BY_LOGIN, BY_TOKEN, ErpHere
 
 Handler = Callable[[httpx.Request], httpx.Response]
