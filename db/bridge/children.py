@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, bindparam, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Interval, bindparam, exists, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,6 +59,7 @@ _WAIT: Final = text("""
     RETURNING wait.child_bk_hash, wait.next_retry_at IS NULL
 """).bindparams(
     bindparam("waits", type_=ARRAY(Interval)),
+    bindparam("tried", type_=Integer),
     bindparam("keys", type_=_BYTEAS),
     bindparam("raws", type_=_BYTEAS),
     bindparam("parent_keys", type_=_BYTEAS),

@@ -84,7 +84,11 @@ _BURY: Final = text("""
     SELECT 'bridge', :batch, subject, stage, reason, raw, :entity, :source, code, normalized::jsonb, mapped::jsonb,
            :tries, CASE WHEN again THEN now() + (:waits)[1] END
     FROM new WHERE subject NOT IN (SELECT subject FROM renewed)
-""").bindparams(bindparam("waits", type_=ARRAY(Interval)), bindparam("raws", type_=ARRAY(BYTEA)))
+""").bindparams(
+    bindparam("waits", type_=ARRAY(Interval)),
+    bindparam("raws", type_=ARRAY(BYTEA)),
+    *(bindparam(name, type_=String) for name in ("batch", "entity", "source")),
+)
 
 
 async def bury(connection: AsyncConnection, scope: Scope, batch_uid: UUID, letters: Sequence[Letter]) -> None:

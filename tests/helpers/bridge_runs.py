@@ -28,12 +28,16 @@ IDENTITY = {"erp_key_hash", "erp_data_hash", "erp_rowversion", "erp_ref_str", "p
 
 @dataclass
 class BridgeRuns:
-    """Entities, batches and what they led to. Activities that lose their process are repeated, `most` times."""
+    """Entities, batches and what they led to. Activities that lose their process are repeated, `most` times.
+
+    `of_activities`: the database as they have it, if it is not quite the same.
+    """
 
     database: Database
     erp: FakeErp = field(default_factory=FakeErp)
     hub: FakeHub = field(default_factory=FakeHub)
     most: int = 3
+    of_activities: Database | None = None
 
     async def define(self, name: str, key: list[str], *, source: str = "erp", **columns: Any) -> None:
         """An entity; its connector has its name. `mappings`: rows of `field_mappings`."""
@@ -84,7 +88,7 @@ class BridgeRuns:
 
     async def run_due(self) -> list[Batch]:
         """Batches for what waits and is due."""
-        due = await self.activity(DueRows(self.database).open_children_batches, Round())
+        due = await self.activity(DueRows(self._theirs).open_children_batches, Round())
         return [await self.run(run.batch_uid) for run in due.batches]
 
     async def activity(self, run: Callable[..., Awaitable[T]], request: object) -> T:
@@ -99,17 +103,21 @@ class BridgeRuns:
     @property
     def lifecycle(self) -> BatchLifecycle:
         """Beginnings and ends."""
-        return BatchLifecycle(self.database, self.hub, BatchPlan())
+        return BatchLifecycle(self._theirs, self.hub, BatchPlan())
 
     @property
     def fetch(self) -> PageFetch:
         """Pages fetched."""
-        return PageFetch(self.database, self.erp)
+        return PageFetch(self._theirs, self.erp)
 
     @property
     def process(self) -> PageProcessing:
         """Pages processed."""
-        return PageProcessing(self.database, self.hub)
+        return PageProcessing(self._theirs, self.hub)
+
+    @property
+    def _theirs(self) -> Database:
+        return self.of_activities or self.database
 
     async def batch(self, uid: UUID) -> Batch:
         """As people see it."""
