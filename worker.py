@@ -15,6 +15,7 @@ import uvloop
 from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
+from activities.bridge.scheduling import keep_background_schedules
 from activities.bridge.wiring import open_bridge
 from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
@@ -27,6 +28,10 @@ from observability import configure_logging
 from process import connect_temporal, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
+from workflows.bridge.background import BackgroundSyncWorkflow
+from workflows.bridge.batch import BridgeBatchWorkflow
+from workflows.bridge.children import PendingChildrenWorkflow
+from workflows.bridge.schedules import BACKGROUND_PREFIX, bridge_schedules
 from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
 from workflows.cards.poking import poke_account
@@ -44,7 +49,10 @@ from workflows.task_queues import TaskQueue
 
 WORKFLOWS = (
     AccountWorkflow,
+    BackgroundSyncWorkflow,
+    BridgeBatchWorkflow,
     BulkSyncWorkflow,
+    PendingChildrenWorkflow,
     PurchaseWorkflow,
     ReconcileBlueprintWorkflow,
     ReconcileSweepWorkflow,
@@ -67,7 +75,8 @@ def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
     """The schedules of every context, by id."""
     interval = timedelta(hours=settings.reconcile_interval_hours)
     pushes = timedelta(minutes=settings.store_push_interval_minutes if settings.central_api_base_url else 0)
-    return cards_schedules(interval, most_running=settings.reconcile_most_running) | store_schedules(pushes)
+    cards = cards_schedules(interval, most_running=settings.reconcile_most_running)
+    return cards | bridge_schedules() | store_schedules(pushes)
 
 
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
@@ -94,7 +103,8 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
     client = await connect_temporal(settings)
     async with build_activities(settings, client) as activities, AsyncExitStack() as workers:
         if task_queues.HIGH_PRIORITY in queues:
-            await reconcile_schedules(client, wanted_schedules(settings))
+            await reconcile_schedules(client, wanted_schedules(settings), spared=BACKGROUND_PREFIX)
+            await keep_background_schedules(client, settings.database_url)
             poke = partial(poke_account, client, timeout=timedelta(seconds=5))
             poke_changes = partial(poke, matter="changes") if settings.cardtrader_writes_enabled else None
             await workers.enter_async_context(relaying(settings.database_url, poke, poke_changes))

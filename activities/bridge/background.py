@@ -6,7 +6,7 @@ workflow's. A schedule that was reset, switched off or deleted meanwhile ends it
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ from workflows.bridge.contracts import (
     background_schedule_id,
 )
 
+_CALL = timedelta(seconds=10)
 _log = structlog.get_logger(__name__)
 
 
@@ -46,8 +47,7 @@ class BackgroundNights:
             schedule = await background.find(connection, ref.schedule_uid, lock=True)
             if schedule is not None and schedule.is_due:
                 return await _open(connection, schedule, ref)
-        # Nothing of it will ever be due again, unless a person says so: the facade then wakes it.
-        await self._rest_for_good(ref)
+        await self._hold(ref, schedule)
         return NightOpened()
 
     @activity.defn
@@ -56,7 +56,7 @@ class BackgroundNights:
         async with self._database.begin() as connection:
             what = await _next_page(connection, request)
         if what.completed:
-            await self._rest_for_good(request)
+            await self._hold(request, None)
             _log.info("background.completed", schedule_uid=str(request.schedule_uid))
         return what
 
@@ -68,10 +68,12 @@ class BackgroundNights:
                 at = _next_run(schedule, lost.now)
                 await background.end_night(connection, schedule.uid, next_run_at=at, error=sentence(lost.code))
 
-    async def _rest_for_good(self, ref: NightRef) -> None:
+    async def _hold(self, ref: NightRef, schedule: Schedule | None) -> None:
+        """Nothing of it is due until a person says so, and the facade then releases it."""
         handle = self._temporal.get_schedule_handle(background_schedule_id(ref.schedule_uid))
+        note = (schedule and schedule.held) or "nothing left to do"
         try:
-            await handle.pause(note="nothing left to do")
+            await handle.pause(note=note, rpc_timeout=_CALL)
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise

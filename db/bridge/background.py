@@ -66,9 +66,16 @@ class Schedule:
         return Cursor(self.current_offset, self.night, self.rows_tonight)
 
     @property
+    def held(self) -> str | None:
+        """Why its nights are not to be worked; None when they are."""
+        if self.state == "completed":
+            return "nothing left to do"
+        return None if self.is_enabled else "switched off"
+
+    @property
     def is_due(self) -> bool:
-        """Whether its nights are to be worked: switched on, and not through."""
-        return self.is_enabled and self.state != "completed"
+        """Whether its nights are to be worked."""
+        return self.held is None
 
 
 _COLUMNS: Final = [_schedule[name] for name in Schedule.__dataclass_fields__]

@@ -1,7 +1,8 @@
 """At which readings of the clock a background schedule looks whether there is something to do.
 
 At the window's start, and at every full hour inside it: what was interrupted goes on within the hour, and where the
-clocks skip the start, the first look is at the next full hour. A look in vain ends at once.
+clocks skip the start, the first look is at the next full hour, and where they show it twice, Temporal takes the later.
+A look in vain ends at once.
 """
 
 from __future__ import annotations

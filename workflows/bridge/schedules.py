@@ -36,6 +36,7 @@ from workflows.task_queues import HIGH_PRIORITY
 
 BACKGROUND_PREFIX: Final = f"{PREFIX}bridge-"
 CHILDREN: Final = f"{PREFIX}children-of-bridge"
+STOPPED: Final = "the scheduler is stopped"
 CHILDREN_EVERY: Final = timedelta(minutes=5)
 # What was interrupted goes on at the next full hour anyway; nothing is made up for.
 _CATCH_UP: Final = timedelta(hours=1)

@@ -1,0 +1,45 @@
+"""Brings the Temporal Schedules of the nights to what the rows say, when a worker starts.
+
+The facade keeps them in step; here is made good what it could not finish.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+
+from db.bridge import background
+from db.session import Database
+from workflows.bridge.contracts import background_schedule_id
+from workflows.bridge.schedules import BACKGROUND_PREFIX, CHILDREN, STOPPED, background_schedule
+from workflows.schedules import reconcile_schedules
+
+# A schedule is made after its row, and by another process.
+_GRACE: Final = timedelta(minutes=1)
+_log = structlog.get_logger(__name__)
+
+
+async def keep_background_schedules(client: Client, database_url: str) -> None:
+    """Create what is missing, renew what is there, delete what has no row. Raises RPC errors."""
+    database = Database.connect(database_url, pool_size=1, max_overflow=0)
+    try:
+        async with database.begin() as connection:
+            rows = await background.every(connection)
+    except (SQLAlchemyError, OSError) as error:
+        # They stay as they are: a worker serves others too, and the next start makes good.
+        _log.warning("schedules.unread", reason=type(error).__name__)
+        return
+    finally:
+        await database.close()
+    stopped = (await client.get_schedule_handle(CHILDREN).describe()).schedule.state.paused
+    wanted = {
+        background_schedule_id(row.uid): background_schedule(
+            row.uid, row.entity_name, row.window, held=row.held or (STOPPED if stopped else None)
+        )
+        for row in rows
+    }
+    await reconcile_schedules(client, wanted, prefix=BACKGROUND_PREFIX, grace=_GRACE)
