@@ -117,15 +117,24 @@ class _Search:
         return shown | {other.product_id for other in self.made if other.wanted.properties == asked}
 
     def _product_of(self, one: Lost, ids: set[int]) -> int:
-        """One that a listing of the same wording went to, else the one that grew by it, else the likest."""
-        for other in self.made:
-            if _wording(other.wanted) == _wording(one.change.wanted):
-                return other.product_id
-        rows = [row for row in self.products if row.id in ids]
-        copies = _copies(one.change.wanted)
-        grown = [row for row in rows if row.quantity - self.here.get(row.id, 0) == copies]
-        likest = sorted(grown or rows, key=lambda row: (len(differences(one.change, row)), row.id))
-        return likest[0].id if likest else min(ids)
+        """That of a listing of the same wording or kind; else one that grew enough; of several the likest."""
+        rows = {row.id: row for row in self.products}
+        wording, asked = _wording(one.change.wanted), one.change.wanted.properties
+        alike = {other.product_id for other in self.made if _wording(other.wanted) == wording}
+        akin = {other.product_id for other in self.made if other.wanted.properties == asked}
+
+        def rank(number: int) -> tuple[bool, bool, bool, int, int]:
+            unlike = len(differences(one.change, rows[number])) if number in rows else 0
+            is_small = self._room(one, number) < _copies(one.change.wanted)
+            return number not in alike, number not in akin, is_small, unlike, number
+
+        return min(ids, key=rank)
+
+    def _room(self, one: Lost, number: int) -> int:
+        """Copies that came to a product and belong to no listing yet; sales are off our stock already."""
+        now = sum(row.quantity for row in self.products if row.id == number)
+        before = self.here[number] if number in self.here else -one.sold.get(number, 0)
+        return now - before - sum(_copies(other.wanted) for other in self.made if other.product_id == number)
 
     def _applied(self, one: Lost, product_id: int) -> Finding:
         self.made.append(Made(product_id, one.change.wanted, one.sent_at))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from api.cards.account_work import AccountWork, Check
 from api.cards.purchase_runs import PurchaseRuns
 from api.cards.signalling import AccountSignals
 from api.cards.syncs import AlreadyRunning, BulkSyncs, RunningSync
+from api.cards.verification import LinkedAccount
 from api.temporal import CALL
 from db.cards.purchases import Purchase
+from devstack.simulators.cardtrader.seller import Seller
+from tests.chaos.interleavings.schedule import pause
 from tests.chaos.interleavings.stand_in import StandIn
 from tests.chaos.interleavings.story import Post
 from workflows.cards.account import AccountWorkflow
@@ -23,14 +28,18 @@ from workflows.cards.contracts import (
     AccountState,
     BulkSyncInput,
     PurchaseRef,
+    ReconcileBlueprint,
     account_id,
     bulk_sync_id,
     purchase_id,
+    reconcile_blueprint_id,
 )
 from workflows.cards.poking import Matter
 from workflows.cards.purchase import PurchaseWorkflow
+from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
 
 T = TypeVar("T")
+_LOOKS: Final = 20
 
 
 async def inline(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -69,9 +78,59 @@ class StandInSyncs(BulkSyncs):
         if self._engine.start(BulkSyncWorkflow, sync, bulk_sync_id(sync.user_id)) is None:
             raise AlreadyRunning
 
+    async def start_blueprint(self, request: ReconcileBlueprint) -> None:
+        """Start."""
+        name = reconcile_blueprint_id(request.user_id, request.blueprint_id)
+        if self._engine.start(ReconcileBlueprintWorkflow, request, name) is None:
+            raise AlreadyRunning
+
     async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
         """Look."""
-        return RunningSync(None, "", retrying=False) if bulk_sync_id(user_id) in self._engine.runs else None
+        run = self._engine.runs.get(bulk_sync_id(user_id))
+        return None if run is None else RunningSync(str(run.start.operation_id), str(id(run)), retrying=False)
+
+    async def cancel(self, user_id: UUID, sync: RunningSync) -> None:
+        """Ask this very one to stop."""
+        if await self.running(user_id) == sync:
+            self._engine.cancel(bulk_sync_id(user_id))
+
+    async def ended(self, user_id: UUID, sync: RunningSync) -> bool:
+        """Wait for its end, or lose patience."""
+        gone = lambda: id(self._engine.runs.get(bulk_sync_id(user_id))) != int(sync.first_run_id)  # noqa: E731
+        return await self._engine.schedule.until(gone, may_time_out=True)
+
+
+class StandInAccounts(AccountWork):
+    """Looks whether the account's workflow waits for an activity."""
+
+    def __init__(self, engine: StandIn) -> None:
+        self._engine = engine
+
+    async def is_quiet(self, user_id: UUID) -> bool:
+        """Look."""
+        return not self._engine.working(account_id(user_id))
+
+    async def until(self, check: Check) -> bool:
+        """Look again and again; what it waits for may take its time."""
+        for _ in range(_LOOKS):
+            if await check():
+                return True
+            await pause("look again")
+        return False
+
+
+@dataclass
+class Verifier:
+    """CardTrader says whose token it is: always the account that is open."""
+
+    seller: Seller
+
+    async def verify(self, token: str) -> LinkedAccount:
+        """The account; asked while anything else may happen."""
+        await pause("verify the token")
+        newest = max(self.seller.orders, default=0)
+        await pause("the token was verified")
+        return LinkedAccount(self.seller.spec.user_id, token, self.seller.secret, newest)
 
 
 class StandInSignals(AccountSignals):

@@ -51,7 +51,12 @@ async def play(stage: Stage, story: Story) -> Outcome:
     except StuckError as stuck:
         outcome.violations.append(f"stuck: {stuck}")
     outcome.violations += (
-        world.watch.violations + world.postman.violations + world.hands.violations + world.errors + world.engine.failed
+        world.watch.violations
+        + world.postman.violations
+        + world.hands.violations
+        + world.keeper.violations
+        + world.errors
+        + world.engine.failed
     )
     outcome.trace, outcome.steps = world.schedule.trace, world.schedule.steps
     counts = world.postman.counts
@@ -66,6 +71,8 @@ def begin(world: World) -> None:
     world.spawn(world.schedule.process("site", lambda: world.crowd.play(story.site), mortal=False))
     for person in story.hands:
         world.spawn(world.schedule.process("hands", partial(world.hands.play, person), mortal=False))
+    if story.keeper:
+        world.spawn(world.schedule.process("keeper", lambda: world.keeper.play(story.keeper), mortal=False))
     world.spawn(syncs(world, story.syncs))
 
 
@@ -73,7 +80,8 @@ async def syncs(world: World, count: int) -> None:
     """The seller starts a sync, and another one when it has ended."""
     for _ in range(count):
         answer = await world.act("start", "POST", _INITIAL)
-        if answer is not None and answer.status_code != 202:
+        expected = (202, 404, 409) if world.story.keeper else (202,)
+        if answer is not None and answer.status_code not in expected:
             world.errors.append(f"start: {answer.status_code} {answer.text}")
         await world.schedule.until(lambda: not any(run.startswith("bulk-sync") for run in world.engine.runs))
 
@@ -81,6 +89,7 @@ async def syncs(world: World, count: int) -> None:
 async def settle(world: World) -> None:
     """Rest: pokes are repeated until nothing is open; what no news told of is repaired by a whole sync."""
     world.calm()
+    world.spawn(world.keeper.link())
     await work_off(world)
     synced = await world.rows(_SYNCED)
     if world.story.losses or not synced or synced[0]["open"]:
@@ -89,6 +98,7 @@ async def settle(world: World) -> None:
 
 async def work_off(world: World) -> None:
     """What pokes were lost for is told again; what waits for the seller's decision gets it."""
+    await world.rest()
     for _ in range(_MOST_TURNS):
         if not (await decide_plan(world) or await world.relay()):
             break

@@ -31,12 +31,21 @@ from api.main import create_app
 from clients.cardtrader import CardTrader
 from db.cards import sellers
 from domain.cards.pace import Patience
-from tests.chaos.interleavings.fakes import NoLimit, StandInPurchases, StandInSignals, StandInSyncs, inline
+from tests.chaos.interleavings.fakes import (
+    NoLimit,
+    StandInAccounts,
+    StandInPurchases,
+    StandInSignals,
+    StandInSyncs,
+    Verifier,
+    inline,
+)
 from tests.chaos.interleavings.market import TOKEN, Bazaar
 from tests.chaos.interleavings.schedule import Schedule, pause
 from tests.chaos.interleavings.seams import Glance, PausingDatabase, ShakyTransport, locks
-from tests.chaos.interleavings.stand_in import StandIn, by_name, standing_in
+from tests.chaos.interleavings.stand_in import StandIn, by_name
 from tests.chaos.interleavings.story import Story
+from tests.chaos.interleavings.workflow_api import standing_in
 from tests.chaos.interleavings.world import Weather, World
 from tests.helpers.api import fake_services, opening, serving, settings_for_tests
 from tests.helpers.stock import StillCatalog
@@ -77,6 +86,8 @@ class Stage:
             syncs=StandInSyncs(engine),
             signals=signals,
             purchases=purchases,
+            accounts=StandInAccounts(engine),
+            verifier=Verifier(seller),
             new_id=lambda: _uuid(rng),
         )
         engine.activities = self._activities(world)

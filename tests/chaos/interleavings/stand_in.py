@@ -1,26 +1,21 @@
 """A stand-in for Temporal: runs the real workflow code and the real activities inside one `Schedule`.
 
 Workflow code is durable, so it never dies; each attempt of an activity is a process that may. Retries follow the
-policies that the workflows name, at once; an answer arrives exactly once, as Temporal's history guarantees. Only what
-our workflows use of `temporalio.workflow` is there: an unknown function fails loudly, outside of Temporal.
+policies that the workflows name, at once; an answer arrives exactly once, as Temporal's history guarantees. What is
+cancelled stops waiting, and the attempt that runs goes on: no worker is told in time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, Final, NoReturn
-from unittest.mock import patch
+from typing import Any, Final
 
-from temporalio import activity, workflow
+from temporalio import activity
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, RetryState
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, RetryState
 from temporalio.testing import ActivityEnvironment
 
 from activities.support import Activities
@@ -33,7 +28,9 @@ _MOST_ATTEMPTS: Final = 60
 _AFTER_NEWS: Final = ("settle_changes", "take_copies")
 
 
-class _ContinueAsNew(BaseException):
+class ContinueAsNew(BaseException):
+    """A run ends, and the next one starts with this."""
+
     def __init__(self, start: object) -> None:
         self.start = start
 
@@ -44,14 +41,17 @@ class Run:
 
     id: str
     engine: StandIn
+    start: Any = None
     instance: Any = None
     early_signals: list[str] = field(default_factory=list)
     task: asyncio.Task[Any] | None = None
     error: BaseException | None = None
     result: Any = None
+    cancelled: bool = False
+    working: int = 0
 
 
-_RUN: Final[ContextVar[Run]] = ContextVar("run")
+RUN: Final[ContextVar[Run]] = ContextVar("run")
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,13 @@ class StandIn:
     in_flight: set[object] = field(default_factory=set)
     news_is_in: Callable[[], bool] = lambda: True
     attempts: int = 0
+    _abandoned: set[ActivityEnvironment] = field(default_factory=set)
 
     def start(self, workflow_class: type[Any], start: object, id: str) -> Run | None:
         """Start it; None when one of that id is running."""
         if id in self.runs:
             return None
-        run = self.runs[id] = Run(id, self)
+        run = self.runs[id] = Run(id, self, start)
         self.in_flight.add(run)
         # Whoever starts it may die; the workflow does not.
         context = copy_context()
@@ -95,8 +96,20 @@ class StandIn:
         elif run is not None:
             run.early_signals.append(signal)
 
+    def working(self, id: str) -> bool:
+        """Whether it waits for an activity, or has yet to begin."""
+        run = self.runs.get(id)
+        return run is not None and (run.instance is None or run.working > 0)
+
+    def cancel(self, id: str) -> None:
+        """Ask a running one to stop."""
+        run = self.runs.get(id)
+        if run is not None and run.task is not None:
+            run.cancelled = True
+            run.task.cancel()
+
     async def _chain(self, run: Run, workflow_class: type[Any], start: object) -> None:
-        _RUN.set(run)
+        RUN.set(run)
         try:
             while True:
                 run.instance = workflow_class(start) if _takes_start(workflow_class) else workflow_class()
@@ -105,40 +118,60 @@ class StandIn:
                 try:
                     run.result = await run.instance.run(start)
                     return
-                except _ContinueAsNew as again:
+                except ContinueAsNew as again:
                     start = again.start
         except (Exception, asyncio.CancelledError) as error:
             run.error = error
-            self.failed.append(f"{run.id}: {error!r}")
+            if not run.cancelled:
+                self.failed.append(f"{run.id}: {error!r}")
         finally:
             del self.runs[run.id]
             self.in_flight.discard(run)
 
-    async def execute(self, name: str, request: Any, *, id: str, retry: RetryPolicy, answer: Any = None) -> Any:
+    async def execute(self, name: str, request: Any, *, id: str, retry: RetryPolicy) -> Any:
         """Attempt after attempt, until one succeeds. Raises `ActivityError`."""
-        environment, final = ActivityEnvironment(), set(retry.non_retryable_error_types or ())
+        environment = ActivityEnvironment()
         beats: list[Any] = []
         environment.on_heartbeat = lambda *details: beats.__setitem__(slice(None), details)
-        invocation = object()
+        invocation, run = object(), RUN.get()
         self.in_flight.add(invocation)
+        run.working += 1
+        attempts = self._attempts(environment, name, request, id=id, retry=retry, beats=beats)
+        running = asyncio.create_task(attempts)
+        running.add_done_callback(lambda _: self.in_flight.discard(invocation))
         try:
-            for attempt in range(1, min(retry.maximum_attempts or _MOST_ATTEMPTS, _MOST_ATTEMPTS) + 1):
-                environment.info = replace(
-                    environment.info, activity_id=id, attempt=attempt, heartbeat_details=list(beats)
-                )
-                if name in _AFTER_NEWS and (attempt > 1 or id != "try"):
-                    await self.schedule.until(self.news_is_in)
-                try:
-                    return await self._attempt(environment, name, request, f"{_RUN.get().id} {id}#{attempt}")
-                except Died:
-                    continue
-                except Exception as error:
-                    failure = _failure(error)
-                    if failure.non_retryable or failure.type in final:
-                        raise _activity_error(name, id) from failure
-            raise _activity_error(name, id) from ApplicationError("budget spent", type="TimeoutError")
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._abandoned.add(environment)
+            running.add_done_callback(lambda left: left.cancelled() or left.exception())
+            raise _activity_error(name, id) from CancelledError("cancelled")
         finally:
-            self.in_flight.discard(invocation)
+            run.working -= 1
+
+    async def _attempts(
+        self,
+        environment: ActivityEnvironment,
+        name: str,
+        request: Any,
+        *,
+        id: str,
+        retry: RetryPolicy,
+        beats: list[Any],
+    ) -> Any:
+        final = set(retry.non_retryable_error_types or ())
+        for attempt in range(1, min(retry.maximum_attempts or _MOST_ATTEMPTS, _MOST_ATTEMPTS) + 1):
+            environment.info = replace(environment.info, activity_id=id, attempt=attempt, heartbeat_details=list(beats))
+            if name in _AFTER_NEWS and (attempt > 1 or id != "try"):
+                await self.schedule.until(self.news_is_in)
+            try:
+                return await self._attempt(environment, name, request, f"{RUN.get().id} {id}#{attempt}")
+            except Died:
+                failure = ApplicationError("the worker died", type="TimeoutError")
+            except Exception as error:
+                failure = _failure(error)
+            if failure.non_retryable or failure.type in final or environment in self._abandoned:
+                raise _activity_error(name, id) from failure
+        raise _activity_error(name, id) from ApplicationError("budget spent", type="TimeoutError")
 
     async def _attempt(self, environment: ActivityEnvironment, name: str, request: Any, process: str) -> Any:
         self.attempts += 1
@@ -186,53 +219,3 @@ def _activity_error(name: str, id: str) -> ActivityError:
         activity_id=id,
         retry_state=RetryState.NON_RETRYABLE_FAILURE,
     )
-
-
-async def _execute_activity(
-    name: str, request: Any = None, *, activity_id: str = "", retry_policy: RetryPolicy | None = None, **_: Any
-) -> Any:
-    run = _RUN.get()
-    return await run.engine.execute(name, request, id=activity_id or name, retry=retry_policy or RetryPolicy())
-
-
-async def _wait_condition(condition: Callable[[], bool], *, timeout: timedelta | float | None = None, **_: Any) -> None:
-    if not condition() and not await _RUN.get().engine.schedule.until(condition, may_time_out=timeout is not None):
-        raise TimeoutError
-
-
-async def _sleep(duration: float | timedelta, **_: Any) -> None:
-    run = _RUN.get()
-    await run.engine.schedule.process(f"{run.id} sleeps", lambda: pause("wake"), mortal=False)
-
-
-def _continue_as_new(start: object, **_: Any) -> NoReturn:
-    raise _ContinueAsNew(start)
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    """Operators' details are not looked at here."""
-
-
-_FUNCTIONS: Final[dict[str, Any]] = {
-    "execute_activity": _execute_activity,
-    "execute_local_activity": _execute_activity,
-    "wait_condition": _wait_condition,
-    "sleep": _sleep,
-    "continue_as_new": _continue_as_new,
-    "upsert_search_attributes": _nothing,
-    "upsert_memo": _nothing,
-    "set_current_details": _nothing,
-    "patched": lambda _: True,
-    "deprecate_patch": _nothing,
-    "all_handlers_finished": lambda: True,
-    "info": lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
-    "now": lambda: datetime.now().astimezone(),
-    "logger": logging.getLogger("workflow"),
-}
-
-
-@contextmanager
-def standing_in() -> Iterator[None]:
-    """Workflow code sees the stand-in while the block runs."""
-    with patch.multiple(workflow, **_FUNCTIONS):
-        yield

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from devstack.simulators.cardtrader.knobs import Knobs
 from tests.chaos.interleavings.hands import HAND_ACTIONS
+from tests.chaos.interleavings.keeper import BULK_ACTIONS, BULK_STOCK, KEEPER_ACTIONS
 from tests.chaos.interleavings.schedule import Pace
 
 SITE_ACTIONS: Final[dict[str, int]] = {
@@ -59,16 +60,29 @@ class Story:
     window: int = 2
     site: tuple[str, ...] = ()
     hands: tuple[tuple[str, ...], ...] = ()
+    keeper: tuple[str, ...] = ()
     syncs: int = 1
 
     @property
     def losses(self) -> bool:
-        """Whether news may never arrive."""
-        return bool(self.post.dropped) or bool(set(self.site) & set(UNTOLD_ACTIONS))
+        """Whether news may never arrive; a linked account starts with a sync."""
+        return bool(self.post.dropped) or bool(set(self.site) & set(UNTOLD_ACTIONS)) or "disconnect" in self.keeper
 
 
 def story(seed: int) -> Story:
-    """The story of a seed."""
+    """The story of a seed: in half of them the seller does more than sell and sync."""
+    plain, rng = plain_story(seed), random.Random(f"keeper {seed}")
+    if rng.random() < 0.5:
+        return plain
+    actions = KEEPER_ACTIONS
+    if rng.random() < 0.15:
+        plain = replace(plain, products=rng.randint(BULK_STOCK, BULK_STOCK + 6))
+        actions = KEEPER_ACTIONS | BULK_ACTIONS
+    return replace(plain, keeper=tuple(rng.choices(list(actions), list(actions.values()), k=rng.randint(1, 3))))
+
+
+def plain_story(seed: int) -> Story:
+    """A seller who only syncs and sells."""
     rng = random.Random(seed)
     honest = rng.random() < 0.5
     actions = SITE_ACTIONS if honest else SITE_ACTIONS | UNTOLD_ACTIONS

@@ -19,6 +19,7 @@ from devstack.simulators.cardtrader.seller import Seller
 from tests.chaos.interleavings.crowd import Crowd
 from tests.chaos.interleavings.fakes import StandInPurchases, StandInSignals
 from tests.chaos.interleavings.hands import Hands
+from tests.chaos.interleavings.keeper import Keeper
 from tests.chaos.interleavings.market import Bazaar, Movement, stock_of
 from tests.chaos.interleavings.oversell import OversellWatch
 from tests.chaos.interleavings.postman import Postman
@@ -75,6 +76,7 @@ class World:
     crowd: Crowd = field(init=False)
     postman: Postman = field(init=False)
     hands: Hands = field(init=False)
+    keeper: Keeper = field(init=False)
     post: Post = field(init=False)
     errors: list[str] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -92,6 +94,7 @@ class World:
         )
         self.postman.announced = self.watch.announced
         self.hands = Hands(self.act, self.rows, self.rng, self.story.blueprints)
+        self.keeper = Keeper(self.act, self.rows, self.rng, self.story.blueprints)
         self.engine.news_is_in = lambda: not self.postman.under_way
         self._relays = (
             EventRelay(self.database, self._poke, age=timedelta(0), rest=timedelta(0)),

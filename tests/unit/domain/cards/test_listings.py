@@ -87,10 +87,11 @@ def test_a_listing_beside_a_twin_that_was_answered_is_the_rest_of_the_growth() -
     assert find_listings([listing(before=6)], [twin], alone, {}) == {1: NOT_MADE}
 
 
-def test_a_listing_of_another_wording_is_counted_but_names_no_product() -> None:
-    shown = [product(900, 4, "brx-9"), product(101, 6)]
-    other = made(900)
-    assert find_listings([listing(before=2, price_cents=99)], [other], shown, {101: 2}) == {1: Finding("applied", 101)}
+def test_a_listing_of_another_kind_is_counted_but_names_no_product() -> None:
+    signed: dict[str, bool | str] = {**LISTING, "signed": True}
+    shown = [product(900, 4, "brx-9", properties_hash=signed), product(101, 6)]
+    other = Made(900, Wanted(quantity=4, properties=signed), moment(0))
+    assert find_listings([listing(before=2)], [other], shown, {101: 2}) == {1: Finding("applied", 101)}
 
 
 def test_a_listing_that_went_to_its_twin_and_was_sold_out_with_it_was_made() -> None:
@@ -123,7 +124,7 @@ def test_of_products_alike_the_one_that_grew_is_it_else_the_likest() -> None:
     asked = listing(before=12, **loose)
     assert find_listings([asked], [], shown, {101: 6, 102: 5, 103: 1}) == {1: Finding("applied", 102)}
     plain = listing(before=12, description=None, **loose)
-    assert find_listings([plain], [], shown, {101: 1, 102: 1, 103: 2}) == {1: Finding("applied", 103)}
+    assert find_listings([plain], [], shown, {101: 6, 102: 9, 103: 1}) == {1: Finding("applied", 103)}
 
 
 stocks = st.lists(st.integers(1, 9), max_size=4)
