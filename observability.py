@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import structlog
@@ -31,7 +32,12 @@ _CHATTY: Final = ("uvicorn.access", "httpx", "httpcore")
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Blank every value whose key says that it is a secret."""
-    return {key: REDACTED if any(word in key.lower() for word in _TELLING) else value for key, value in event.items()}
+    return {key: REDACTED if _is_telling(key) else value for key, value in event.items()}
+
+
+@lru_cache(maxsize=1024)
+def _is_telling(key: str) -> bool:
+    return any(word in key.lower() for word in _TELLING)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

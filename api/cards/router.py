@@ -25,7 +25,9 @@ from api.cards import (
 
 def cards_routers(*, development: bool) -> list[APIRouter]:
     """One router per theme; `development` adds what must not exist in production."""
+    # In this order they are asked whose a request is: what comes by the hundreds per second is asked first.
     routers = [
+        webhooks.router,
         linking.router,
         disconnecting.router,
         starting.router,
@@ -39,7 +41,6 @@ def cards_routers(*, development: bool) -> list[APIRouter]:
         drift.router,
         failed.router,
         purchasing.router,
-        webhooks.router,
         operating.router,
     ]
     return [*routers, linking.development_router, operating.development_router] if development else routers

@@ -20,10 +20,13 @@ Intake = Literal["stored", "unstored", "unmatched"]
 
 # The stock rows are locked first and in order: the statement has an effect only when each product has one. Whatever it
 # began with, a row is lowered as it is when its lock is had, and an item of the order counts once (db.cards.sales).
+# The arrays are sub-selects because the planner counts the elements of a bare parameter: it would then find each plan
+# cheaper than the general one, and plan anew for every webhook, which takes longer than the statement.
 _TAKE: Final = text("""
     WITH item AS (
-        SELECT * FROM unnest(cast(:item_ids AS bigint[]), cast(:blueprint_ids AS int[]), cast(:product_ids AS bigint[]),
-                             cast(:quantities AS int[]), cast(:sold AS boolean[]))
+        SELECT * FROM unnest((SELECT cast(:item_ids AS bigint[])), (SELECT cast(:blueprint_ids AS int[])),
+                             (SELECT cast(:product_ids AS bigint[])), (SELECT cast(:quantities AS int[])),
+                             (SELECT cast(:sold AS boolean[])))
                       AS item(item_id, blueprint_id, product_id, quantity, sold)
     ), product AS (
         SELECT DISTINCT blueprint_id, product_id::text AS product FROM item
