@@ -19,9 +19,11 @@ with workflow.unsafe.imports_passed_through():
         Phase,
         SyncResult,
     )
+    from workflows.store.contracts import STORE_PUSH_WORKFLOW, StorePushState
 
 from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
+from workflows.store.push import StorePushWorkflow
 
 
 @workflow.defn(name=BULK_SYNC_WORKFLOW)
@@ -134,3 +136,49 @@ class ChangesFirst(AccountWorkflow):
             self._changes = await self._change_step()
         if self._events:
             self._events = await self._event_batch()
+
+
+@workflow.defn(name=STORE_PUSH_WORKFLOW)
+class UnchangedStore(StorePushWorkflow):
+    """The control."""
+
+    @workflow.init
+    def __init__(self, start: StorePushState) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: StorePushState) -> None:
+        await super().run(start)
+
+
+@workflow.defn(name=STORE_PUSH_WORKFLOW)
+class ReadingFirst(StorePushWorkflow):
+    """What central has is read before the pass."""
+
+    @workflow.init
+    def __init__(self, start: StorePushState) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: StorePushState) -> None:
+        await super().run(start)
+
+    async def _turn(self) -> None:
+        await self._read()
+        await super()._turn()
+
+
+@workflow.defn(name=STORE_PUSH_WORKFLOW)
+class Hasty(StorePushWorkflow):
+    """Nothing is waited for."""
+
+    @workflow.init
+    def __init__(self, start: StorePushState) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: StorePushState) -> None:
+        await super().run(start)
+
+    async def _wait_until_due(self, seconds: int) -> None:
+        self._pending = bool(seconds)

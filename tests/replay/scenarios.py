@@ -27,6 +27,7 @@ from tests.replay.account_scenarios import (
     account_suspended,
 )
 from tests.replay.purchase_scenarios import purchase_at_once, purchase_retried
+from tests.replay.store_scenarios import store_continued, store_paused, store_pushes, store_sweep
 from workflows.cards.contracts import BulkSyncInput
 
 DIRECTORY = Path(__file__).parent / "histories"
@@ -188,5 +189,9 @@ SCENARIOS: dict[str, Scenario] = {
         account_suspended,
         purchase_at_once,
         purchase_retried,
+        store_pushes,
+        store_continued,
+        store_paused,
+        store_sweep,
     )
 }

@@ -20,12 +20,15 @@ from tests.replay.refresh import scrub
 from tests.replay.scenarios import DIRECTORY, SCENARIOS, START
 from worker import WORKFLOWS
 from workflows.cards import contracts
-from workflows.cards.contracts import Message, bulk_sync_id
+from workflows.cards.contracts import bulk_sync_id
+from workflows.message import Message
+from workflows.store import contracts as store_contracts
 
 HISTORIES = sorted(DIRECTORY.glob("*.json"))
 FIELDS = {
     name
-    for model in vars(contracts).values()
+    for module in (contracts, store_contracts)
+    for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Message)
     for name in model.model_fields
 }
@@ -65,11 +68,13 @@ def test_every_scenario_is_recorded() -> None:
         (mutants.Silent, "lost_chunk-0"),
         (mutants.ChangesFirst, "account_changes-0"),
         (mutants.ChangesFirst, "account_continued-0"),
+        (mutants.ReadingFirst, "store_pushes-0"),
+        (mutants.Hasty, "store_pushes-0"),
     ],
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
     path = DIRECTORY / f"{scenario}.json"
-    await replay([mutants.Unchanged, mutants.UnchangedAccount], path)
+    await replay([mutants.Unchanged, mutants.UnchangedAccount, mutants.UnchangedStore], path)
     with pytest.raises(NondeterminismError):
         await replay([mutant], path)
 
