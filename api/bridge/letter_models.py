@@ -134,7 +134,7 @@ def exact(answer: BaseModel) -> Response:
 
 
 def _json(text: bytes | str | None) -> msgspec.Raw | str | None:
-    """JSON to be copied; what is none becomes a text in hex."""
+    """JSON to be copied. What not every parser would read is shown as one text: a page must not fail for one row."""
     if text is None:
         return None
     raw = text.encode() if isinstance(text, str) else text
@@ -142,5 +142,5 @@ def _json(text: bytes | str | None) -> msgspec.Raw | str | None:
         msgspec.json.decode(raw, type=msgspec.Raw)
         raw.decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return raw.hex()
+        return raw.decode(errors="backslashreplace")
     return msgspec.Raw(raw)

@@ -26,3 +26,7 @@ class Recent(Generic[T]):
                 answer = await ask()
                 self._kept = self._clock(), answer
             return self._kept[1]
+
+    def forget(self) -> None:
+        """Ask anew at the next call."""
+        self._kept = None

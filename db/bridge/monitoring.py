@@ -139,20 +139,25 @@ async def counts(connection: AsyncConnection) -> Counts:
     """All counts, in three passes."""
     batches = select(_batch.status, _batch.entity_name, func.count()).group_by(_batch.status, _batch.entity_name)
     exhausted = _letter.retries >= _letter.max_retries
-    kinds = func.coalesce(_letter.error_type, ""), _letter.stage, func.coalesce(_letter.entity_name, "")
-    letters = select(*kinds, func.coalesce(exhausted, False), func.count()).where(
-        _letter.context == CONTEXT, _letter.resolved_at.is_(None)
-    )
+    kinds = _letter.error_type, _letter.stage, _letter.entity_name, exhausted
+    is_open = _letter.context == CONTEXT, _letter.resolved_at.is_(None)
+    letters = select(*kinds, func.count()).where(*is_open).group_by(*kinds)
     used_up = _child.retry_count >= _child.max_retries
     families = _child.parent_entity, _child.child_entity, used_up
     children = select(*families, func.count()).where(_child.resolved_at.is_(None)).group_by(*families)
     since = func.min(func.coalesce(_batch.started_at, _batch.created_at))
     return Counts(
         batches=tuple(BatchCount(*row) for row in await connection.execute(batches)),
-        letters=tuple(LetterCount(*row) for row in await connection.execute(letters.group_by(*letters.columns[:4]))),
+        letters=tuple(_letter_count(*row) for row in await connection.execute(letters)),
         children=tuple(ChildCount(*row) for row in await connection.execute(children)),
         oldest_open_batch=await connection.scalar(select(since).where(_batch.status.in_(OPEN_STATUSES))),
     )
+
+
+def _letter_count(
+    error_type: str | None, stage: str, entity: str | None, exhausted: bool | None, count: int
+) -> LetterCount:
+    return LetterCount(error_type or "", stage, entity or "", bool(exhausted), count)
 
 
 async def failed_page(
