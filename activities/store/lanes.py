@@ -16,11 +16,14 @@ from db.session import Database
 from db.store import pushes
 from db.store.pushes import Claim
 from domain.store.conflicts import Attempt, resolve
-from domain.store.pushing import LANES, MOST_REBASES, Ending, Lane, PassCounts, goes_on, wait_seconds
+from domain.store.pushing import LANES, MOST_REBASES, Ending, Lane, PassCounts, goes_on
 from domain.store.stock import CentralStock
 from domain.store.vocabulary import Reason
 
 T = TypeVar("T")
+Backoff = Callable[[int], timedelta]
+"""How long to wait after so many failures in a row."""
+
 _NOT_FOUND = 404
 _CONFLICT = 409
 
@@ -42,7 +45,7 @@ async def side_by_side(items: Iterable[T], work: Callable[[T], Awaitable[bool]])
 
 
 class Pushing:
-    """A pass. `clock` tells seconds; `wait` is how long movements wait that found central away."""
+    """A pass. `clock` tells seconds; `wait` is how long movements wait that found central away, `backoff` others."""
 
     def __init__(
         self,
@@ -51,10 +54,10 @@ class Pushing:
         clock: Callable[[], float],
         *,
         wait: timedelta,
-        interval: timedelta,
+        backoff: Backoff,
     ) -> None:
         self._database, self._central, self._clock = database, central, clock
-        self._wait, self._interval = wait, int(interval.total_seconds())
+        self._wait, self._backoff = wait, backoff
         self.counts = PassCounts()
         self.is_away = False
         self.responses, self.response_seconds = 0, 0.0
@@ -138,7 +141,7 @@ class Pushing:
                     mine = await pushes.rebased(connection, sent, central)
                 return None if mine else "superseded"
             case _:
-                wait = timedelta(seconds=wait_seconds(sent.attempt, self._interval))
+                wait = self._backoff(sent.attempt)
                 return await self._settled(
                     "later", lambda db: pushes.postponed(db, sent, "CENTRAL_MOVES", wait, unknown=False)
                 )

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.store.lanes import Pushing, side_by_side
+from activities.store.lanes import Backoff, Pushing, side_by_side
 from activities.support import beating
 from clients.central import CentralClient, CentralDenied, CentralRefused, CentralUnavailable
 from db.session import Database
@@ -24,6 +24,11 @@ from workflows.store.contracts import PushReport, StockRead, StoreRef
 _A_MOMENT = timedelta(seconds=1)
 
 
+def backoff_within(interval: timedelta) -> Backoff:
+    """1, 2, 4, ... 32 s, then the time between two sweeps."""
+    return lambda failures: timedelta(seconds=wait_seconds(failures, int(interval.total_seconds())))
+
+
 class StorePasses:
     """`central` None: none is configured, and everything waits."""
 
@@ -32,11 +37,11 @@ class StorePasses:
         database: Database,
         central: CentralClient | None,
         *,
-        interval: timedelta,
+        backoff: Backoff,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._central, self._clock = database, central, clock
-        self._interval = interval
+        self._backoff = backoff
 
     @activity.defn
     async def push_changes(self, ref: StoreRef) -> PushReport:
@@ -52,8 +57,8 @@ class StorePasses:
         return await self._pass(ref, self._central, work, plan)
 
     async def _pass(self, ref: StoreRef, central: CentralClient, work: Work, plan: list[Lane]) -> PushReport:
-        began, wait = self._clock(), self._backoff(work.failed_passes)
-        pushing = Pushing(self._database, central, self._clock, wait=wait, interval=self._interval)
+        began, wait = self._clock(), self._backoff(work.failed_passes + 1)
+        pushing = Pushing(self._database, central, self._clock, wait=wait, backoff=self._backoff)
         async with beating() as beat:
             beat.phase = "push"
             await pushing.run(plan)
@@ -92,10 +97,7 @@ class StorePasses:
     async def _close_gate(self, ref: StoreRef) -> None:
         async with self._database.begin() as connection:
             failed = await queue.failed_passes(connection, ref.store_id)
-            await queue.away(connection, ref.store_id, self._backoff(failed))
-
-    def _backoff(self, failed_passes: int) -> timedelta:
-        return timedelta(seconds=wait_seconds(failed_passes + 1, int(self._interval.total_seconds())))
+            await queue.away(connection, ref.store_id, self._backoff(failed + 1))
 
     async def _look(self, ref: StoreRef) -> Work | None:
         async with self._database.begin() as connection:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from activities.connections import Connections
-from activities.store.passes import StorePasses
+from activities.store.passes import StorePasses, backoff_within
 from activities.store.sweeping import Poke, StoreSweep
 from activities.support import Activities
 from clients.central import CentralClient, Credentials
@@ -38,5 +38,6 @@ def store_activities(
     database: Database, central: CentralClient | None, poke: Poke, *, interval: timedelta, kept: timedelta
 ) -> dict[TaskQueue, Activities]:
     """The activities of each queue."""
-    passes, sweep = StorePasses(database, central, interval=interval), StoreSweep(database, poke, kept=kept)
+    passes = StorePasses(database, central, backoff=backoff_within(interval))
+    sweep = StoreSweep(database, poke, kept=kept)
     return {task_queues.DEFAULT: [passes.push_changes, passes.read_stock, sweep.wake_stores]}

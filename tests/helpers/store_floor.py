@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
-from activities.store.passes import StorePasses
+from activities.store.passes import StorePasses, backoff_within
 from clients.central import CentralClient, Credentials
 from db.session import Database
 from devstack.simulators.central.app import create_app
@@ -60,7 +60,7 @@ class Floor:
         self.to_central = httpx.AsyncClient(transport=self.wire)
         credentials = Credentials(SERVICE_NAME, SecretStr(SERVICE_SECRET))
         self.client = CentralClient.connect(self.to_central, CENTRAL_URL, credentials)
-        self.passes = StorePasses(self.database, self.client, interval=INTERVAL)
+        self.passes = StorePasses(self.database, self.client, backoff=backoff_within(INTERVAL))
 
     async def call(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         """One request of the shop; `path` below /store/v1/local."""
