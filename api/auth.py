@@ -21,17 +21,19 @@ from api.errors import AuthenticationMisconfigured, Unauthorized
 
 ROLES: Final = frozenset({"operator", "reader", "store", "checkout"})
 MAX_TOKEN_BYTES: Final = 8192
+_MOST_ORGANIZATION: Final = 255
 _STORE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller; `store_id` is the shop of a token that names one."""
+    """An authenticated caller; `store_id` and `organization_id` are those of a token that names them."""
 
     user_id: UUID
     roles: frozenset[str] = frozenset()
     store_id: str | None = None
+    organization_id: str | None = None
 
 
 def load_public_keys(text: str) -> tuple[RSAPublicKey, ...]:
@@ -99,7 +101,8 @@ def _principal(claims: dict[str, Any]) -> Principal:
         user_id = UUID(claims["sub"])
     except ValueError:
         raise Unauthorized("Invalid token: missing user identifier") from None
-    return Principal(user_id, _roles(claims.get("roles")), _store_id(claims.get("store_id")))
+    store_id, organization_id = _store_id(claims.get("store_id")), _organization_id(claims.get("org"))
+    return Principal(user_id, _roles(claims.get("roles")), store_id, organization_id)
 
 
 def _roles(claim: object) -> frozenset[str]:
@@ -109,3 +112,7 @@ def _roles(claim: object) -> frozenset[str]:
 
 def _store_id(claim: object) -> str | None:
     return claim if isinstance(claim, str) and _STORE_ID.fullmatch(claim) else None
+
+
+def _organization_id(claim: object) -> str | None:
+    return claim if isinstance(claim, str) and 0 < len(claim) <= _MOST_ORGANIZATION else None
