@@ -42,7 +42,7 @@ def perform(story: Story, port: int | None, data_dir: Path, *, fresh: bool, leav
         UnfitError: a server failed to start, or died.
         CliError: a step of the story was refused.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    ending_in_order()
     try:
         figures = _perform(story, port, data_dir, fresh, leave)
     except DevStackError as error:
@@ -66,11 +66,17 @@ def _perform(story: Story, port: int | None, data_dir: Path, fresh: bool, leave:
         show_figures(console, figures)
         if not leave:
             show_addresses(console, service, scenario.user_id)
-            _stay(service, console)
+            stay(service, console)
     return figures
 
 
-def _stay(service: RunningService, console: Console) -> None:
+def ending_in_order() -> None:
+    """SIGTERM unwinds the stack from now on, so that the servers are stopped in order."""
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def stay(service: RunningService, console: Console) -> None:
+    """Until Ctrl-C, or until a process of the service has ended."""
     console.print("\nCtrl-C ends everything.")
     try:
         while True:
@@ -81,5 +87,4 @@ def _stay(service: RunningService, console: Console) -> None:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    # Unwinds the stack, so that the servers are stopped in order.
     raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""`bridge ...`: ERP rows to the hub."""
