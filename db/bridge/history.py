@@ -126,11 +126,10 @@ async def sample(connection: AsyncConnection, uid: UUID) -> Any:
     return (await connection.execute(select(_batch.sample).where(_batch.uid == uid))).scalar_one_or_none()
 
 
-async def open_longer_than(connection: AsyncConnection, seconds: float, *, most: int) -> list[Batch]:
+async def open_longer_than(connection: AsyncConnection, age: timedelta, *, most: int) -> list[Batch]:
     """Batches that have waited or run for a while, oldest first."""
-    age = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     since = func.coalesce(_batch.started_at, _batch.created_at)
-    old = _select().where(_batch.status.in_(OPEN_STATUSES), since < age).order_by(_batch.created_at)
+    old = _select().where(_batch.status.in_(OPEN_STATUSES), since <= func.now() - age).order_by(_batch.created_at)
     return await _read(connection, old.limit(most))
 
 

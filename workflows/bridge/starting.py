@@ -69,9 +69,12 @@ def batch_attributes(run: BatchRun) -> TypedSearchAttributes:
 
 async def running_batch(client: Client, source_system: str, entity_name: str, *, timeout: timedelta) -> UUID | None:
     """The batch in flight of an entity of a source; None when there is none. Raises RPC errors."""
+    return await _batch_of(client, bridge_batch_id(source_system, entity_name), timeout)
+
+
+async def _batch_of(client: Client, workflow_id: str, timeout: timedelta) -> UUID | None:
     try:
-        handle = client.get_workflow_handle(bridge_batch_id(source_system, entity_name))
-        description = await handle.describe(rpc_timeout=timeout)
+        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=timeout)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
@@ -122,6 +125,14 @@ async def cancel_night(client: Client, schedule_uid: UUID, batch_uid: UUID, *, t
     """Ask the night that works on this batch to stop; False when none does. Raises RPC errors."""
     for workflow_id in [background_sync_id(schedule_uid), *await _begun_by(client, schedule_uid, timeout)]:
         if await _cancel(client, workflow_id, batch_uid, timeout):
+            return True
+    return False
+
+
+async def is_worked_on(client: Client, schedule_uid: UUID, batch_uid: UUID, *, timeout: timedelta) -> bool:
+    """Whether a night of the schedule works on this batch. Raises RPC errors."""
+    for workflow_id in [background_sync_id(schedule_uid), *await _begun_by(client, schedule_uid, timeout)]:
+        if await _batch_of(client, workflow_id, timeout) == batch_uid:
             return True
     return False
 
