@@ -12,7 +12,7 @@ from datetime import datetime, time
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, case, delete, func, literal, null, select, update
+from sqlalchemy import Row, Select, and_, case, delete, func, literal, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,6 +78,7 @@ class Schedule:
         return self.held is None
 
 
+_IS_OPEN: Final = text("status IN ('pending', 'running')")
 _COLUMNS: Final = [_schedule[name] for name in Schedule.__dataclass_fields__]
 
 
@@ -163,9 +164,8 @@ async def register_batch(connection: AsyncConnection, schedule: Schedule, batch_
         cursor.scalar_subquery().label("begins_after"),
     ).where(slug.exists())
     new = insert(sync_batches).from_select(list(row.selected_columns.keys()), row)
-    free = new.on_conflict_do_nothing(
-        index_elements=["source_system", "entity_name"], index_where=_batch.status.in_(OPEN_STATUSES)
-    )
+    # A predicate with bound values is not recognised once the statement is planned without them.
+    free = new.on_conflict_do_nothing(index_elements=["source_system", "entity_name"], index_where=_IS_OPEN)
     return (await connection.execute(free)).rowcount == 1
 
 
@@ -200,15 +200,16 @@ async def note(connection: AsyncConnection, uid: UUID) -> None:
     )
     reached = select(_page.next_after).where(unseen, _page.next_after.is_not(None)).order_by(_page.page_no.desc())
     done = (
-        select(func.count().label("pages"), func.coalesce(func.sum(_page.rows), 0).label("rows"))
+        select(_schedule.uid, func.count().label("pages"), func.sum(_page.rows).label("rows"))
         .select_from(batch_pages)
         .join(background_sync_schedule, unseen)
         .where(_schedule.uid == uid)
+        .group_by(_schedule.uid)
         .subquery()
     )
     moved = (
         update(background_sync_schedule)
-        .where(_schedule.uid == uid, done.c.pages > 0)
+        .where(_schedule.uid == done.c.uid)
         .values(
             current_offset=_schedule.current_offset + done.c.rows,
             rows_tonight=_schedule.rows_tonight + done.c.rows,
