@@ -38,7 +38,7 @@ def main(
     groups: dict[str, Callable[[Say], list[Row]]] = {
         "bulk": lambda say: bulk.run(data_dir, results.parent, n or bulk.PRODUCTS, say, full=full),
         "bucket": lambda say: bucket.run(data_dir, say),
-        "webhook": lambda say: webhooks.run(data_dir, say, seconds),
+        "webhook": lambda say: webhooks.run(data_dir, results.parent, say, seconds),
         "edits": lambda say: edits.run(data_dir, say),
         "purchase": lambda say: purchases.run(data_dir, say),
         "bridge": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),

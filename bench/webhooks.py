@@ -4,7 +4,7 @@ The seller is a large one. Beside the API run the workers, which read the sold b
 CardTrader's limit allows, as they would in earnest.
 The floor is the same application checking the signature only, with the same sender and the same letters' size. The
 effect is watched on a sample, by another connection to the database: the row of `order_lines` is committed with the
-lowered stock, and stays when a re-read has settled the row.
+lowered stock, and stays when a re-read has settled the row. What each process used is in the profile.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import asyncpg
 import httpx
@@ -27,11 +27,13 @@ import uvloop
 from bench import checks
 from bench.campaign import Say
 from bench.errors import WrongResult
+from bench.phases import PhaseUse, Profile, foreign_cpu
 from bench.rows import Origin, Row
 from bench.syncing import Syncing
-from bench.usage import Meter
+from bench.usage import Meter, difference
 from bench.webhook_floor import PATH, SECRET_VARIABLE
 from bench.webhook_load import Delivery, Letter, deliver, letters
+from bench.webhook_watch import SAMPLE, Watch
 from cli.demo.books import Simulator, Stock, compare, local_stock
 from devstack.ports import LOOPBACK, free_port
 from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
@@ -41,17 +43,14 @@ SECONDS: Final = 60
 RATE: Final = 200
 _PRODUCTS: Final = 300_000
 _WARMING_SECONDS: Final = 3
-_SAMPLE: Final = 20
-_LOOK_SECONDS: Final = 0.002
-# Late is a figure; only what has not come long after the last letter is called lost.
-_MOST_EFFECT_SECONDS: Final = 300.0
 _MOST_ACK_MS: Final = 25.0
 _MOST_RATIO: Final = 3.0
 _MOST_EFFECT_MS: Final = 300.0
 _GRACE_SECONDS: Final = 10.0
 _FIRST_ORDER: Final = 1_000_000_000
+_FLOOR: Final = "floor"
+_SHOWN: Final = (_FLOOR, "api", "postgres", "workers", "temporal", "simulator", "bench")
 _SELLER: Final = uuid5(NAMESPACE_URL, "brx-sync:bench:webhooks")
-_LOWERED: Final = "SELECT 1 FROM order_lines WHERE user_id = $1 AND order_id = $2 AND decrement_applied"
 _BOOKS: Final = """
 SELECT (SELECT count(*) FROM webhook_inbox WHERE user_id = $1),
        (SELECT coalesce(sum(quantity), 0) FROM order_lines WHERE user_id = $1 AND decrement_applied)
@@ -60,38 +59,16 @@ SELECT (SELECT count(*) FROM webhook_inbox WHERE user_id = $1),
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Deliveries to the floor and to us, and seconds until sampled sales had lowered the stock."""
+    """Deliveries to the floor and to us, seconds until sampled sales lowered the stock, and what both loads used."""
 
     floor: Sequence[Delivery]
     ours: Sequence[Delivery]
     effects: Sequence[float]
+    uses: Sequence[PhaseUse] = ()
 
 
-@dataclass
-class Watch:
-    """Looks for the effect of every so-manieth letter."""
-
-    database: asyncpg.Pool
-    user_id: UUID
-    tasks: list[asyncio.Task[float]] = field(default_factory=list)
-    seen: int = 0
-
-    def __call__(self, letter: Letter) -> None:
-        self.seen += 1
-        if self.seen % _SAMPLE == 0:
-            self.tasks.append(asyncio.create_task(self._lowered(letter.order_id)))
-
-    async def _lowered(self, order_id: int) -> float:
-        began = time.perf_counter()
-        while not await self.database.fetchval(_LOWERED, self.user_id, order_id):
-            if time.perf_counter() - began > _MOST_EFFECT_SECONDS:
-                raise WrongResult(f"the sale of order {order_id} has not lowered the stock")
-            await asyncio.sleep(_LOOK_SECONDS)
-        return time.perf_counter() - began
-
-
-def run(directory: Path, say: Say, seconds: int = SECONDS) -> list[Row]:
-    """Both rows.
+def run(directory: Path, results: Path, say: Say, seconds: int = SECONDS) -> list[Row]:
+    """Both rows; the profile of the load goes to `results`.
 
     Raises:
         WrongResult: a webhook was refused, lost or counted twice.
@@ -101,13 +78,16 @@ def run(directory: Path, say: Say, seconds: int = SECONDS) -> list[Row]:
         service = start_service(stack, ServiceOptions(products=_PRODUCTS))
         try:
             order, stock, secret = _prepare(stack, service)
-            with _floor(stack, service, secret) as floor_url:
+            with _floor(stack, service, secret) as (floor_url, floor_pid):
                 letter_count = (_WARMING_SECONDS + seconds) * RATE
                 ready = letters(order, stock, secret, _FIRST_ORDER, letter_count)
-                measured = uvloop.run(_measure(service, floor_url, ready))
+                meter = Meter({**Meter.of(stack, service).groups, _FLOOR: (floor_pid,)})
+                measured = uvloop.run(_measure(service, meter, floor_url, ready))
         finally:
             service.stop()
     origin = Origin.here()
+    spent = sum(use.seconds for use in measured.uses)
+    Profile(name="webhook_ack", n=seconds, origin=origin, seconds=spent, phases=[*measured.uses]).save(results)
     return [ack_row(measured, seconds, origin), effect_row(measured, seconds, origin)]
 
 
@@ -126,14 +106,15 @@ def _prepare(stack: DevStack, service: RunningService) -> tuple[bytes, Stock, st
 
 
 @contextmanager
-def _floor(stack: DevStack, service: RunningService, secret: str) -> Iterator[str]:
+def _floor(stack: DevStack, service: RunningService, secret: str) -> Iterator[tuple[str, int]]:
+    """Its address and its process."""
     port = free_port()
     command = (sys.executable, "-m", "bench.webhook_floor", str(port))
     variables = {**service.environment, SECRET_VARIABLE: secret}
     process = stack.spawn("webhook-floor", command, grace_seconds=_GRACE_SECONDS, **variables)
     url = f"http://{LOOPBACK}:{port}"
     process.wait_ready(lambda: _answers(f"{url}/health/live"))
-    yield url + PATH
+    yield url + PATH, process.pid
     process.stop()
 
 
@@ -144,20 +125,34 @@ def _answers(url: str) -> bool:
         return False
 
 
-async def _measure(service: RunningService, floor_url: str, ready: list[Letter]) -> Measured:
+async def _measure(service: RunningService, meter: Meter, floor_url: str, ready: list[Letter]) -> Measured:
     url = f"{service.api_url}/api/v1/sync/webhook/user/{_SELLER}"
     warming, sent = ready[: _WARMING_SECONDS * RATE], ready[_WARMING_SECONDS * RATE :]
     await deliver(floor_url, warming, RATE)
-    floor = await deliver(floor_url, sent, RATE)
-    database = service.environment["DATABASE_URL"].replace("+asyncpg", "", 1)
-    async with asyncpg.create_pool(database, min_size=4, max_size=4) as pool:
+    with _used(meter, _FLOOR) as uses:
+        floor = await deliver(floor_url, sent, RATE)
+    database = await asyncpg.connect(service.environment["DATABASE_URL"].replace("+asyncpg", "", 1))
+    try:
         await deliver(url, warming, RATE)
-        watch = Watch(pool, _SELLER)
-        ours = await deliver(url, sent, RATE, watch)
-        effects = await asyncio.gather(*watch.tasks)
-        stored, sold = await pool.fetchrow(_BOOKS, _SELLER)
+        watch = Watch(database, _SELLER)
+        async with watch.running():
+            with _used(meter, "webhooks") as ours_uses:
+                ours = await deliver(url, sent, RATE, watch)
+        stored, sold = await database.fetchrow(_BOOKS, _SELLER)
+    finally:
+        await database.close()
     require_complete(len(ready), floor, ours, stored, sold)
-    return Measured(floor, ours, effects)
+    return Measured(floor, ours, watch.effects, [*uses, *ours_uses])
+
+
+@contextmanager
+def _used(meter: Meter, phase: str) -> Iterator[list[PhaseUse]]:
+    """Filled, when the block ends, with what it used."""
+    uses: list[PhaseUse] = []
+    began, before = time.perf_counter(), meter.cpu()
+    yield uses
+    seconds = round(time.perf_counter() - began, 2)
+    uses.append(PhaseUse(phase=phase, seconds=seconds, cpu_seconds=difference(meter.cpu(), before)))
 
 
 def require_complete(sent: int, floor: Sequence[Delivery], ours: Sequence[Delivery], stored: int, sold: int) -> None:
@@ -188,9 +183,18 @@ def ack_row(measured: Measured, seconds: int, origin: Origin) -> Row:
         target="p99 <= 25 ms and <= 3 x, none lost",
         met=ours <= _MOST_ACK_MS and ratio <= _MOST_RATIO,
         note=f"n in seconds of {RATE} webhooks each; median {_milliseconds(measured.ours, 50)} ms, "
-        f"floor's {_milliseconds(measured.floor, 50)} ms; slowest {_milliseconds(measured.ours, 100)} ms",
+        f"floor's {_milliseconds(measured.floor, 50)} ms; slowest {_milliseconds(measured.ours, 100)} ms"
+        + "".join(map(_cpu_each, measured.uses)),
         **origin.model_dump(),
     )
+
+
+def _cpu_each(use: PhaseUse) -> str:
+    """CPU milliseconds of one webhook by process, and how busy others kept the machine."""
+    webhooks = use.seconds * RATE / 1000
+    shown = (name for name in _SHOWN if use.cpu_seconds.get(name, 0.0) >= webhooks / 100)
+    used = ", ".join(f"{name} {use.cpu_seconds[name] / webhooks:.2f}" for name in shown)
+    return f"; CPU ms each, {use.phase}: {used}, not ours {foreign_cpu(use) / webhooks:.2f}"
 
 
 def effect_row(measured: Measured, seconds: int, origin: Origin) -> Row:
@@ -204,7 +208,7 @@ def effect_row(measured: Measured, seconds: int, origin: Origin) -> Row:
         unit="ms (p99)",
         target="p99 <= 300 ms",
         met=slow <= _MOST_EFFECT_MS,
-        note=f"n in seconds of {RATE} webhooks each, every {_SAMPLE}th watched; "
+        note=f"n in seconds of {RATE} webhooks each, every {SAMPLE}th watched; "
         f"median {_milliseconds(effects, 50)} ms, slowest {_milliseconds(effects, 100)} ms",
         **origin.model_dump(),
     )

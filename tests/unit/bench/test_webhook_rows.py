@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.errors import WrongResult
+from bench.phases import PhaseUse
 from bench.webhook_load import Delivery, letters
 from bench.webhooks import Measured, ack_row, effect_row, require_complete
 from domain.cards.orders import OrderLine, judge, read_event
@@ -38,6 +39,13 @@ def test_each_letter_is_a_signed_sale_of_one_copy() -> None:
 def test_the_acknowledgement_is_judged_by_itself_and_by_its_floor(ours: float, floor: float, met: bool) -> None:
     row = ack_row(Measured(deliveries(floor), deliveries(ours), []), 60, ORIGIN)
     assert (row.value, row.floor, row.ratio, row.met) == (ours, floor, round(ours / floor, 2), met)
+
+
+def test_the_note_says_what_each_webhook_cost_and_what_others_took() -> None:
+    used = {"api": 2.0, "postgres": 1.0, "valkey": 0.001, "machine busy": 5.0}
+    load = PhaseUse(phase="webhooks", seconds=10.0, cpu_seconds=used)
+    row = ack_row(Measured(deliveries(1), deliveries(1), [], [load]), 10, ORIGIN)
+    assert row.note.endswith("CPU ms each, webhooks: api 1.00, postgres 0.50, not ours 1.00")
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(0.3, True), (0.301, False)])
