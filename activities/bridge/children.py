@@ -15,7 +15,7 @@ from temporalio import activity
 from db.bridge import batches, children, configuration, history, letters
 from db.bridge.record_state import Scope
 from db.session import Database
-from domain.pipeline.definition import StoredEntity, definition
+from domain.pipeline.definition import definition
 from domain.pipeline.dependencies import in_order
 from workflows.bridge.contracts import BatchRun, ChildrenBatches, Round, SyncType
 
@@ -34,10 +34,12 @@ class DueRows:
     async def open_children_batches(self, request: Round) -> ChildrenBatches:
         """One batch per entity with due rows and none under way, parents first; raises database errors."""
         async with self._database.begin() as connection:
-            for scope, sync_type in (await _due(connection))[: request.most]:
+            for scope, sync_type in list((await _due(connection)).items())[: request.most]:
                 await self._register(connection, scope, sync_type)
             waiting = await batches.pending_of(connection, BY, most=request.most)
-        return ChildrenBatches(batches=[_run(*batch) for batch in waiting])
+            place = await _places(connection, {scope.entity_name for _, scope, _ in waiting})
+        ordered = sorted(waiting, key=lambda batch: place.get(batch[1].entity_name, 0))
+        return ChildrenBatches(batches=[_run(*batch) for batch in ordered])
 
     async def _register(self, connection: AsyncConnection, scope: Scope, sync_type: SyncType) -> None:
         stored = await configuration.load(connection, scope.entity_name)
@@ -56,17 +58,17 @@ class DueRows:
         await history.register(connection, self._new_uid(), request)
 
 
-async def _due(connection: AsyncConnection) -> list[tuple[Scope, SyncType]]:
-    """Whose rows are due, parents before children; of one entity its children before its letters."""
+async def _due(connection: AsyncConnection) -> dict[Scope, SyncType]:
+    """Whose rows are due; of one entity its children before its letters."""
     found: dict[Scope, SyncType] = dict.fromkeys(await letters.due_scopes(connection), "retry")
-    found |= dict.fromkeys(await children.due_scopes(connection), "children")
-    names = sorted({scope.entity_name for scope in found})
-    order = _order(filter(None, [await configuration.load(connection, name) for name in names]))
-    return sorted(found.items(), key=lambda item: (order.get(item[0].entity_name, 0), item[0].entity_name))
+    return {**found, **dict.fromkeys(await children.due_scopes(connection), "children")}
 
 
-def _order(entities: Iterable[StoredEntity]) -> dict[str, int]:
-    return {name: place for place, name in enumerate(in_order(definition(stored).entity for stored in entities))}
+async def _places(connection: AsyncConnection, names: Iterable[str]) -> dict[str, int]:
+    """Where each entity stands when parents come before their children."""
+    stored = [await configuration.load(connection, name) for name in sorted(names)]
+    entities = [definition(one).entity for one in stored if one is not None]
+    return {name: place for place, name in enumerate(in_order(entities))}
 
 
 def _run(uid: UUID, scope: Scope, sync_type: str) -> BatchRun:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ import zstandard
 from clients.apismith import SourceUnusable
 
 _LEVEL: Final = -1
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+_ROW: Final = re.compile(r"[\s,]*(?=\{)")
 _rows: Final = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
 _row: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _raw_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -32,14 +35,14 @@ def decode(rows: bytes) -> list[dict[str, Any]]:
     """Every row as Python values, fractions exact. Raises `SourceUnusable`."""
     try:
         return _rows.decode(rows)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return _leniently(rows)
 
 
 def _leniently(rows: bytes) -> list[dict[str, Any]]:
-    """Half a surrogate in one text spoils its row, not the page: the stages say which."""
+    """A text that is no Unicode spoils its row, not the page: the stages say which."""
     try:
-        found = json.loads(rows, parse_float=Decimal)
+        found = json.loads(_text(rows), parse_float=Decimal)
     except ValueError:
         raise SourceUnusable from None
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
@@ -47,12 +50,28 @@ def _leniently(rows: bytes) -> list[dict[str, Any]]:
     return found
 
 
+def _text(rows: bytes) -> str:
+    # What is no UTF-8 becomes half surrogates, as an escape of one does.
+    return rows.decode(errors="surrogateescape")
+
+
 def split(rows: bytes) -> list[msgspec.Raw]:
     """The text of each row. Raises `SourceUnusable`."""
     try:
         return _raw_rows.decode(rows)
-    except msgspec.DecodeError:
-        raise SourceUnusable from None
+    except _UNREADABLE:
+        return list(_split_leniently(_text(rows)))
+
+
+def _split_leniently(rows: str) -> Iterator[msgspec.Raw]:
+    """msgspec refuses half a surrogate even in what it only passes over."""
+    at, scan = rows.index("[") + 1, json.JSONDecoder().raw_decode
+    while found := _ROW.match(rows, at):
+        try:
+            _, at = scan(rows, found.end())
+        except ValueError:
+            raise SourceUnusable from None
+        yield msgspec.Raw(rows[found.end() : at].encode(errors="surrogateescape"))
 
 
 def join(rows: Sequence[msgspec.Raw | bytes]) -> bytes:
@@ -64,5 +83,5 @@ def value(row: msgspec.Raw, field: str) -> Any:
     """One field of one row; None where it is not there. Raises `SourceUnusable`."""
     try:
         return _row.decode(row).get(field)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return decode(join([row]))[0].get(field)

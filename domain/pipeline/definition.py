@@ -26,7 +26,10 @@ from domain.pipeline.config import (
 
 
 class ParentRef(Value, frozen=True, kw_only=True):
-    """One value of `parent_refs_config`, whose keys are the references: `fields` are the child's to the parent's."""
+    """One value of `parent_refs_config`, whose keys are the references.
+
+    `fields`: the fields of the parent's key, each with the child's field that holds its value.
+    """
 
     parent_entity: str
     fields: dict[str, str]

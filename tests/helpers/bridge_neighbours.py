@@ -21,10 +21,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass
 class FakeErp(ApiSmith):
-    """Tables by connector. `before` is called with the number of each call; `lie` changes the total that is told."""
+    """Tables by connector. `before` is called with the number of each call; `lie` changes the total that is told;
+    `most`: rows it gives at once, whatever is asked for; `raw`: what it gives instead of its rows."""
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
     before: Callable[[int], None] = lambda _: None
+    raw: dict[str, list[bytes]] = field(default_factory=dict)
+    most: int = 10_000
     lie: Callable[[int], int | None] = lambda total: total
     calls: list[tuple[list[Filter], Sort | None]] = field(default_factory=list)
 
@@ -47,7 +50,9 @@ class FakeErp(ApiSmith):
             rows = sorted(
                 (row for row in rows if row.get(by) is not None), key=lambda row: row[by], reverse=descends
             ) + [row for row in rows if row.get(by) is None]
-        told = [msgspec.Raw(msgspec.json.encode(row)) for row in rows[:page_size]]
+        if slug in self.raw:
+            return SourcePage([msgspec.Raw(row) for row in self.raw[slug]], len(self.raw[slug]), 0)
+        told = [msgspec.Raw(msgspec.json.encode(row)) for row in rows[: min(page_size, self.most)]]
         return SourcePage(told, self.lie(len(rows)), sum(len(bytes(one)) for one in told))
 
 

@@ -88,8 +88,12 @@ class BridgeRuns:
 
     async def run_due(self) -> list[Batch]:
         """Batches for what waits and is due."""
+        return [await self.run(uid) for uid in await self.due_batches()]
+
+    async def due_batches(self) -> list[UUID]:
+        """The same, registered only."""
         due = await self.activity(DueRows(self._theirs).open_children_batches, Round())
-        return [await self.run(run.batch_uid) for run in due.batches]
+        return [run.batch_uid for run in due.batches]
 
     async def activity(self, run: Callable[..., Awaitable[T]], request: object) -> T:
         """Run one, again after each loss."""

@@ -23,7 +23,7 @@ from tests.helpers.bridge_runs import BridgeRuns
 
 Where = Literal["undone", "committed"]
 WHERE: tuple[Where, ...] = ("undone", "committed")
-KEEP = text("CREATE TABLE kept AS TABLE record_state")
+KEEP = text("CREATE TABLE IF NOT EXISTS kept AS TABLE record_state")
 FORGET = text("TRUNCATE record_state, sync_batches, erp_sync_state, failed_records CASCADE")
 RESTORE = text("INSERT INTO record_state SELECT * FROM kept")
 

@@ -17,7 +17,7 @@ ROW: dict[str, Any] = {
     "connector_api_slug": "items-api",
     "business_key_fields": ["number", "site"],
     "fields": [{"name": "NO", "type": "VARCHAR2"}],
-    "parent_refs_config": {"site": {"parent_entity": "sites", "fields": {"site": "code"}}},
+    "parent_refs_config": {"site": {"parent_entity": "sites", "fields": {"code": "site"}}},
     "options": {
         "target": "inventory_items",
         "null_tokens": ["N/A"],
@@ -48,7 +48,7 @@ EXPECTED = Definition(
         ),
         pass_unmapped=False,
         rowversion=Rowversion(field="changed", kind="integer", overlap=5),
-        parents=(Parent(ref="site", entity="sites", fields={"site": "code"}),),
+        parents=(Parent(ref="site", entity="sites", fields={"code": "site"}),),
     ),
     source=Source(name="erp", null_tokens=("N/A",), zones=Zones(local="Europe/Rome")),
     connector="items-api",
