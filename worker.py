@@ -19,8 +19,11 @@ from activities.bridge.scheduling import keep_background_schedules
 from activities.bridge.wiring import open_bridge
 from activities.cards.purchase_relay import relaying_purchases
 from activities.cards.relay import relaying
+from activities.cards.sync_relay import relaying_syncs
 from activities.cards.wiring import open_cards
 from activities.connections import open_connections
+from activities.marketplace.relay import relaying_callbacks
+from activities.marketplace.wiring import open_marketplace
 from activities.store.relay import relaying_stores
 from activities.store.wiring import open_store
 from activities.support import Activities
@@ -40,6 +43,8 @@ from workflows.cards.purchasing import start_purchase
 from workflows.cards.reconcile import ReconcileSweepWorkflow
 from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
 from workflows.cards.schedules import cards_schedules
+from workflows.marketplace.registry import MARKETPLACE_WORKFLOWS
+from workflows.marketplace.schedules import marketplace_schedules
 from workflows.schedules import reconcile_schedules
 from workflows.store.poking import poke_store
 from workflows.store.push import StorePushWorkflow
@@ -58,8 +63,9 @@ WORKFLOWS = (
     ReconcileSweepWorkflow,
     StorePushWorkflow,
     StoreSweepWorkflow,
+    *MARKETPLACE_WORKFLOWS,
 )
-CONTEXTS = (open_bridge, open_cards, open_store)
+CONTEXTS = (open_bridge, open_cards, open_marketplace, open_store)
 _log = structlog.get_logger(__name__)
 
 
@@ -76,7 +82,8 @@ def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
     interval = timedelta(hours=settings.reconcile_interval_hours)
     pushes = timedelta(minutes=settings.store_push_interval_minutes if settings.central_api_base_url else 0)
     cards = cards_schedules(interval, most_running=settings.reconcile_most_running)
-    return cards | bridge_schedules() | store_schedules(pushes)
+    orders = marketplace_schedules(timedelta(seconds=settings.order_sweep_seconds))
+    return cards | bridge_schedules() | store_schedules(pushes) | orders
 
 
 def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
@@ -110,6 +117,8 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
             await workers.enter_async_context(relaying(settings.database_url, poke, poke_changes))
             start = partial(start_purchase, client, timeout=timedelta(seconds=5))
             await workers.enter_async_context(relaying_purchases(settings.database_url, start))
+            await workers.enter_async_context(relaying_callbacks(settings.database_url, client))
+            await workers.enter_async_context(relaying_syncs(settings.database_url, client))
             if settings.central_api_base_url:
                 wake = partial(poke_store, client, timeout=timedelta(seconds=5))
                 await workers.enter_async_context(relaying_stores(settings.database_url, wake))

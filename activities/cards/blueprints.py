@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.cards import closing
 from activities.cards.errors import OperationClosed
 from activities.cards.merging import Incoming, Merged, merge
 from activities.cards.reporting import conclude
@@ -20,12 +21,10 @@ from activities.cards.showing import one_blueprint
 from activities.cards.watching import watching
 from activities.support import beating, postponing
 from clients.catalog import Catalog
-from db.cards import lifecycle, operations, stock
+from db.cards import lifecycle, stock
 from db.cards.reporting import Reporting
 from db.session import Database
 from domain.cards.chunks import Bound, KeyRange
-from domain.cards.progress import State
-from domain.cards.sync_errors import sentence
 from workflows.cards.contracts import BlueprintAborted, Counters, OperationRef, ReconcileBlueprint
 
 
@@ -69,10 +68,8 @@ class BlueprintReconciliation:
     @activity.defn
     async def abort_blueprint(self, request: BlueprintAborted) -> None:
         """Close the operation; nothing was changed."""
-        reason = {"code": request.code, "message": sentence(request.code)}
-        state: State = "cancelled" if request.code == "SYNC_CANCELLED" else "failed"
         async with self._database.begin() as connection:
-            await operations.close(connection, request.operation_id, state, {"phase": "done", "error": reason})
+            await closing.abort_blueprint(connection, request.operation_id, request.code)
 
 
 async def _open(connection: AsyncConnection, ref: OperationRef, *, lock: bool) -> None:
@@ -88,6 +85,6 @@ async def _finish(
     summary = await conclude(connection, request.user_id, request.operation_id, reporting, totals)
     counted = totals.model_dump()
     rows = counted.pop("rows")
-    closing = {"phase": "done", "total_products": rows, "processed": rows, "drift": msgspec.to_builtins(summary)}
+    told = {"phase": "done", "total_products": rows, "processed": rows, "drift": msgspec.to_builtins(summary)}
     status = "completed_with_errors" if totals.failed else "completed"
-    await lifecycle.note(connection, request.operation_id, closing | counted, status=status)
+    await lifecycle.note(connection, request.operation_id, told | counted, status=status)

@@ -13,16 +13,17 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.cards import closing
 from activities.cards.errors import OperationClosed
 from activities.cards.reporting import conclude
 from activities.cards.watching import Watch, watching
 from activities.support import beating
 from db import failed_records
-from db.cards import drift, lifecycle, staging, stock
+from db.cards import lifecycle, staging, stock
 from db.cards.reporting import Reporting
 from db.session import Database
 from domain.cards.shrink import removal_allowed
-from domain.cards.sync_errors import is_blocking, sentence
+from domain.cards.sync_errors import sentence
 from workflows.cards.contracts import AbortSync, Counters, FinishSync, OperationRef, SyncPlan, SyncResult
 
 _MOST_ROWS = 5_000
@@ -68,11 +69,11 @@ class SyncOperations:
             removed=removed,
             held=held,
         )
-        numbers = _numbers(merged, totals) | {"stale": stale, "removed": removed, "held": held}
-        closing = {"phase": "done", "result": result.model_dump(), **numbers}
+        numbers = closing.numbers(merged, totals) | {"stale": stale, "removed": removed, "held": held}
+        told = {"phase": "done", "result": result.model_dump(), **numbers}
         if summary := await conclude(connection, request.user_id, request.operation_id, reporting, totals):
-            closing["drift"] = msgspec.to_builtins(summary)
-        await lifecycle.note(connection, request.operation_id, closing, status=result.status)
+            told["drift"] = msgspec.to_builtins(summary)
+        await lifecycle.note(connection, request.operation_id, told, status=result.status)
         if not reporting.dry_run:
             remark = sentence("REMOVALS_HELD") if held else None
             await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
@@ -107,39 +108,10 @@ class SyncOperations:
     async def abort_sync(self, request: AbortSync) -> None:
         """Close the operation without success. What was merged stays: a later sync repairs what is missing."""
         async with beating(), self._database.begin() as connection:
-            current = await lifecycle.operation(connection, request.operation_id, lock=True)
-            if current is None or current.status not in ("pending", "running"):
-                return
-            merged, sums = await staging.totals(connection, request.operation_id)
-            message = sentence(request.code)
-            closing = {"phase": "done", "error": {"code": request.code, "message": message}}
-            status = "cancelled" if request.cancelled else "failed"
-            numbers = _numbers(merged, Counters(**asdict(sums)))
-            await lifecycle.note(connection, request.operation_id, closing | numbers, status=status)
-            await _close_account(connection, request, f"{request.code}: {message}", current.operation_metadata)
-            await drift.forget_counts(connection, request.user_id, request.operation_id)
-            await staging.drop(connection, request.operation_id)
-
-
-def _numbers(merged: int, totals: Counters) -> dict[str, object]:
-    counted = totals.model_dump()
-    return {"processed_chunks": merged, "processed": counted.pop("rows"), **counted}
+            await closing.abort(connection, request)
 
 
 async def _tell(watch: Watch, connection: AsyncConnection, item_ids: list[int]) -> None:
     """Some thousand at a time: where nothing is for sale any more, all of a stock is missing."""
     for start in range(0, len(item_ids), _MOST_ROWS):
         await watch.lacking(connection, item_ids[start : start + _MOST_ROWS])
-
-
-async def _close_account(
-    connection: AsyncConnection, request: AbortSync, error: str, metadata: Mapping[str, object]
-) -> None:
-    """A dry run leaves no trace; a reconciliation that can be repeated puts nobody out of action."""
-    if metadata.get("dry_run"):
-        return
-    again = metadata.get("mode") == "periodic_sync" and not is_blocking(request.code)
-    if again and await lifecycle.was_synced(connection, request.user_id):
-        await lifecycle.leave_active(connection, request.user_id, remark=error)
-    else:
-        await lifecycle.close_account(connection, request.user_id, error=error, synced=False)

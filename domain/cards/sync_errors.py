@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+INTERRUPTED = "SYNC_INTERRUPTED"
+"""Its workflow is gone, or was never started: nobody else will end it."""
+
 SENTENCES = {
     "ACCOUNT_NOT_LINKED": "The account is not linked to CardTrader. Link it and start again.",
     "TOKEN_REJECTED": "CardTrader no longer accepts the token. Create a new one there and link the account again.",
     "EXPORT_REJECTED": "CardTrader's export stayed incomplete or malformed; the stock was left as it was.",
     "CARDTRADER_UNAVAILABLE": "CardTrader could not be reached for too long; the stock was left as it was.",
     "SYNC_CANCELLED": "The sync was cancelled. What it had merged stays; start it again to complete it.",
-    "SYNC_INTERRUPTED": "The sync was ended from outside before it could finish. Start it again.",
+    INTERRUPTED: "The sync was ended from outside before it could finish. Start it again.",
     "SYNC_FAILED": "The sync failed for a reason of ours. Start it again; if it fails again, tell the operator.",
     "REMOVALS_HELD": "The export lacks unusually many products; they stay until a second sync agrees, or is forced.",
 }

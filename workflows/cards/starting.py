@@ -78,10 +78,16 @@ def _attributes(user_id: UUID) -> TypedSearchAttributes:
     )
 
 
-async def running_operation(client: Client, user_id: UUID, *, timeout: timedelta) -> str | None:
-    """The operation of the seller's sync in flight; None when there is none, or it tells no operation."""
+async def running_operation(
+    client: Client, user_id: UUID, *, blueprint_id: int | None = None, timeout: timedelta
+) -> str | None:
+    """The operation of the seller's sync in flight, of the whole stock or of that blueprint.
+
+    None when there is none, or it tells no operation. Raises RPC errors.
+    """
+    name = bulk_sync_id(user_id) if blueprint_id is None else reconcile_blueprint_id(user_id, blueprint_id)
     try:
-        description = await client.get_workflow_handle(bulk_sync_id(user_id)).describe(rpc_timeout=timeout)
+        description = await client.get_workflow_handle(name).describe(rpc_timeout=timeout)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from functools import partial
+from uuid import UUID
 
 import pytest
 
+from db.cards import operations
 from devstack.simulators.cardtrader.knobs import Knobs
 from tests.chaos.interleavings.hands import Hands
 from tests.chaos.interleavings.market import stock_of
@@ -18,7 +20,7 @@ from tests.chaos.interleavings.story import Post, Story, knobs, plain_story, sto
 
 SEEDS = range(3)
 # A seed names the seller, and the scenarios share a database.
-ZERO, RELISTED, RELISTED_ANEW, EDITORS, CROWD = (1_000_000 + 100 * scenario for scenario in range(5))
+ZERO, RELISTED, RELISTED_ANEW, EDITORS, CROWD, UNSTARTED = (1_000_000 + 100 * scenario for scenario in range(6))
 UNRULY = Pace(sticky=0.3, deaths=2, weights=(1.0, 0.1))
 BUYERS = 50
 # Each broke a law once. 46: an edit that took the last copies was told to have failed. 50: a purchase's row rose again.
@@ -77,6 +79,21 @@ async def test_two_editors_of_one_item(stage: Stage, tally: Tally, number: int) 
             EDITORS + number, products=1, blueprints=1, knobs=quiet(number), pace=UNRULY, site=("sell",), hands=hands
         ),
     )
+
+
+async def test_a_sync_of_an_api_that_died_before_it_started_it_ends_with_a_reason(stage: Stage) -> None:
+    world = await stage.open(Story(UNSTARTED, knobs=quiet(0)))
+    begin(world)
+    await world.rest()
+    operation_id = UUID(int=UNSTARTED)
+    async with world.database.begin() as connection:
+        await operations.register(connection, world.user_id, operation_id, "bulk_sync", {"mode": "bulk_sync"})
+    await settle(world)
+    assert not [*await judged(world), *world.watch.violations, *world.errors]
+    async with world.database.begin() as connection:
+        ended = await operations.find(connection, world.user_id, str(operation_id))
+    assert ended is not None
+    assert (ended.state, ended.story.error and ended.story.error.code) == ("failed", "SYNC_INTERRUPTED")
 
 
 @pytest.mark.parametrize("number", SEEDS)

@@ -15,6 +15,8 @@ import httpx
 
 from activities.cards.purchase_relay import PurchaseRelay
 from activities.cards.relay import EventRelay, change_relay
+from activities.cards.sync_relay import SyncRelay
+from db.cards.open_syncs import OpenSync
 from devstack.simulators.cardtrader.seller import Seller
 from tests.chaos.interleavings.crowd import Crowd
 from tests.chaos.interleavings.fakes import StandInPurchases, StandInSignals
@@ -100,6 +102,7 @@ class World:
             EventRelay(self.database, self._poke, age=timedelta(0), rest=timedelta(0)),
             change_relay(self.database, self._poke_changes, age=timedelta(0), rest=timedelta(0)),
             PurchaseRelay(self.database, self._start_purchase, age=timedelta(0)),
+            SyncRelay(self.database, self._is_driven, age=timedelta(0)),
         )
 
     def spawn(self, work: Awaitable[None]) -> None:
@@ -174,6 +177,10 @@ class World:
         if user_id == self.user_id:
             self._repeated += 1
             self.signals.notify(user_id, "changes")
+
+    async def _is_driven(self, sync: OpenSync) -> bool:
+        """Asked at rest, when nothing runs any more."""
+        return sync.user_id != self.user_id
 
     async def _start_purchase(self, user_id: UUID, operation_id: UUID, key: str) -> None:
         if user_id == self.user_id:
