@@ -21,6 +21,9 @@ from api.bridge.services import open_bridge
 from api.cards.router import cards_routers
 from api.cards.services import open_cards
 from api.connections import Connections, open_connections
+from api.marketplace import errors as marketplace_errors
+from api.marketplace.router import marketplace_routers
+from api.marketplace.services import open_marketplace
 from api.metrics import HttpMetrics, observe_pool
 from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.services import Services
@@ -34,7 +37,12 @@ Opened = Mapping[str, Services]
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Opened]]
 OpenContext = Callable[[Settings, Connections], AbstractAsyncContextManager[Services]]
 
-OPENERS: Final[Mapping[str, OpenContext]] = {"cards": open_cards, "bridge": open_bridge, "store": open_store}
+OPENERS: Final[Mapping[str, OpenContext]] = {
+    "cards": open_cards,
+    "bridge": open_bridge,
+    "store": open_store,
+    "marketplace": open_marketplace,
+}
 
 _METER = "brx_sync.api"
 
@@ -76,7 +84,18 @@ def _store(_settings: Settings) -> FastAPI:
     return context_app("BRX Store", "A shop's own stock, and its way to the central inventory.", store_routers())
 
 
-MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"bridge": _bridge, "store": _store}
+def _marketplace(settings: Settings) -> FastAPI:
+    routers = marketplace_routers(development=settings.is_development)
+    app = context_app("BRX Marketplace", "Orders of marketplaces in, call-backs out.", routers)
+    marketplace_errors.install(app)
+    return app
+
+
+MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {
+    "bridge": _bridge,
+    "store": _store,
+    "marketplace": _marketplace,
+}
 
 
 def _lifespan(

@@ -126,3 +126,38 @@ STORE_PASS = ActivityPolicy(
     heartbeat=timedelta(seconds=20),
     retry=_retry(most=60),
 )
+
+# Somebody waits; what is not decided within the budget is due, and the sweep takes it up.
+IMPORT_RECEIPT = ActivityPolicy(
+    start_to_close=timedelta(seconds=40),
+    schedule_to_close=timedelta(minutes=2),
+    heartbeat=None,
+    retry=_retry(first=0.2, most=5),
+)
+# A hundred receipts at the marketplace's pace. A repeat is safe: it goes on with what it has claimed.
+IMPORT_BATCH = ActivityPolicy(
+    start_to_close=timedelta(minutes=20),
+    schedule_to_close=timedelta(hours=2),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(first=1, most=60),
+)
+SWEEP_STORES = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(minutes=8),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(first=1, most=30),
+)
+# One attempt at each endpoint, all at once. What is not done within the budget the relay starts again.
+DELIVER = ActivityPolicy(
+    start_to_close=timedelta(seconds=30),
+    schedule_to_close=timedelta(hours=12),
+    heartbeat=None,
+    retry=_retry(first=0.5, most=30),
+)
+# An endpoint that fails is tried for an hour; then the replay stops and says so.
+REPLAY = ActivityPolicy(
+    start_to_close=timedelta(minutes=20),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry("ReplayOver", first=1, most=300),
+)

@@ -24,7 +24,7 @@ WORN_OUT: Final = "failing for 3 days"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is sent to one endpoint; `attempts` so far, `age` since the event."""
+    """What is sent to one endpoint; `attempts` so far, `age` since it waits."""
 
     endpoint_id: UUID
     event_id: UUID
@@ -45,7 +45,7 @@ PARCEL: Final = (
     *endpoints.SIGNING,
     _event.payload,
     _delivery.attempts,
-    (func.clock_timestamp() - _event.created_at).label("age"),
+    (func.clock_timestamp() - _delivery.waiting_since).label("age"),
 )
 PACKED: Final = callback_deliveries.join(callback_outbox, _event.id == _delivery.event_id).join(
     webhook_endpoints, _endpoint.id == _delivery.endpoint_id

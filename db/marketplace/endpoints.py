@@ -152,7 +152,8 @@ _HOLD: Final = text("""
 """)
 _WAKE: Final = text("""
     WITH woken AS (
-        UPDATE callback_deliveries SET state = 'waiting', attempts = 0, next_retry_at = clock_timestamp()
+        UPDATE callback_deliveries
+        SET state = 'waiting', attempts = 0, next_retry_at = clock_timestamp(), waiting_since = clock_timestamp()
         WHERE endpoint_id = :endpoint_id AND state = 'held' RETURNING event_id
     )
     UPDATE callback_outbox SET dispatched_at = NULL, status = 'pending' WHERE id IN (SELECT event_id FROM woken)

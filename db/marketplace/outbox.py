@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,7 +55,8 @@ _FORGOTTEN: Final = text("""
 """)
 _PRUNE: Final = text("""
     DELETE FROM callback_outbox WHERE id IN (
-        SELECT id FROM callback_outbox WHERE status <> 'pending' AND created_at < clock_timestamp() - cast(:age AS interval)
+        SELECT id FROM callback_outbox
+        WHERE status <> 'pending' AND created_at < clock_timestamp() - cast(:age AS interval)
         ORDER BY created_at LIMIT :most)
 """)
 
@@ -100,6 +101,11 @@ async def record(
         status = "pending" if states else "success"
         await _mark(connection, [told], status=status)
     return told
+
+
+async def was_told(connection: AsyncConnection, cause: str) -> bool:
+    """Whether an event of that cause was written."""
+    return (await connection.execute(select(_event.id).where(_event.cause == cause))).first() is not None
 
 
 async def untold(connection: AsyncConnection, *, most: int) -> list[Untold]:

@@ -20,6 +20,7 @@ from db.marketplace.tables import marketplace_stores, sync_logs
 from domain.marketplace.receipts import EXHAUSTED, LATEST, ReceiptState, Settlement, store_status
 
 _log = sync_logs.c
+_LONGEST_CLAIM: Final = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,21 @@ async def is_held_by_another(connection: AsyncConnection, log_id: UUID, holder: 
     return (await connection.execute(query)).first() is not None
 
 
-async def release(connection: AsyncConnection, holder: UUID) -> None:
+async def release(connection: AsyncConnection, store_id: UUID, holder: UUID) -> None:
     """Give back what was claimed and not settled."""
-    given_back = update(sync_logs).where(_log.claim == holder, _log.next_retry_at.is_not(None))
-    await connection.execute(given_back.values(claim=None, claimed_until=None))
+    held = update(sync_logs).where(_log.store_id == store_id, _log.claim == holder, _log.claimed_until.is_not(None))
+    await connection.execute(held.where(_log.next_retry_at.is_not(None)).values(claim=None, claimed_until=None))
+
+
+async def settled_by(connection: AsyncConnection, store_id: UUID, holder: UUID) -> dict[ReceiptState, int]:
+    """What became of the receipts of a claim, also of those that another attempt of its activity has settled."""
+    query = (
+        select(_log.status, func.count().label("receipts"))
+        .where(_log.store_id == store_id, _log.last_attempt_at > func.clock_timestamp() - _LONGEST_CLAIM)
+        .where(_log.claim == holder, _log.claimed_until.is_(None))
+        .group_by(_log.status)
+    )
+    return {row.status: row.receipts for row in await connection.execute(query)}
 
 
 async def settle(connection: AsyncConnection, claimed: Claimed, holder: UUID, settlement: Settlement) -> bool:
@@ -156,7 +168,7 @@ async def settle(connection: AsyncConnection, claimed: Claimed, holder: UUID, se
     locked = select(store.id).where(store.id == claimed.store_id).with_for_update(key_share=True)
     if (await connection.execute(locked)).first() is None:
         return False
-    ours = update(sync_logs).where(_log.id == claimed.id, _log.claim == holder, _log.next_retry_at.is_not(None))
+    ours = update(sync_logs).where(_log.id == claimed.id, _log.claim == holder, _log.claimed_until.is_not(None))
     settled = await connection.execute(ours.values(_changes(claimed, settlement)).returning(_log.id))
     if settled.first() is None:
         return False
@@ -187,7 +199,7 @@ def _changes(claimed: Claimed, settlement: Settlement) -> dict[str, Any]:
         "currency": None if order is None else order.currency,
         "imported_at": None if order is None else order.imported_at,
         "last_attempt_at": now,
-        "claim": None,
+        # Who settled it stays written down: his batch is counted by that.
         "claimed_until": None,
         "updated_at": now,
     }

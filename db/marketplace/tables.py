@@ -148,6 +148,13 @@ callback_deliveries = Table(
     Column("last_status", Integer),
     Column("last_error", String(255)),
     Column("delivered_at", DateTime(timezone=True)),
+    Column(
+        "waiting_since",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+        comment="its event, or the end of a pause",
+    ),
     created_at(),
     one_of("state", DELIVERY_STATES),
     UniqueConstraint("event_id", "endpoint_id", name="uq_callback_deliveries_event"),

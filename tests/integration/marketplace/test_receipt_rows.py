@@ -137,7 +137,7 @@ async def test_a_released_claim_is_free_again(organization: Organization) -> Non
         assert await receipts.claim_due(connection, store_id, uuid4(), LEASE, most=9) == []
         assert await receipts.is_held_by_another(connection, log.id, uuid4())
         assert not await receipts.is_held_by_another(connection, log.id, holder)
-        await receipts.release(connection, holder)
+        await receipts.release(connection, store_id, holder)
         assert len(await receipts.claim_due(connection, store_id, uuid4(), LEASE, most=9)) == 1
 
 

@@ -1,0 +1,1 @@
+"""Durable shells of the `marketplace` context."""

@@ -1,0 +1,40 @@
+"""CallbackReplayWorkflow: a range of an endpoint's events is sent once more, page by page.
+
+Deterministic and thin: how far it is, is in the database, committed with each event that arrived. A replay that
+cannot go on is stopped, says why, and goes on behind the last one that arrived when it is resumed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.marketplace import steps
+    from workflows.marketplace.contracts import CALLBACK_REPLAY_WORKFLOW, ReplayRef
+
+_PAGES_PER_RUN: Final = 200
+
+
+@workflow.defn(name=CALLBACK_REPLAY_WORKFLOW)
+class CallbackReplayWorkflow:
+    """Started with id `callback-replay:{replay_id}`."""
+
+    @workflow.run
+    async def run(self, ref: ReplayRef) -> None:
+        """Pages until the last."""
+        for number in range(_PAGES_PER_RUN):
+            try:
+                page = await steps.REPLAY_PAGE.run(
+                    ref, id=f"page-{number}", summary=f"page {number + 1}", fairness_key=ref.fairness
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                await steps.STOP_REPLAY.run(ref, id="stop", summary="stop the replay", fairness_key=ref.fairness)
+                return
+            if page.is_last:
+                return
+        workflow.continue_as_new(ref)
