@@ -52,22 +52,22 @@ class _Envelope(BaseModel):
 
 
 class Api:
-    """One caller of one API. Paths are those below `/api/v1/sync`."""
+    """One caller of one API. Paths are those below its prefix, `/api/v1/sync` unless told otherwise."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
 
     @classmethod
     @contextmanager
-    def connect(cls, url: str, token: str) -> Iterator[Self]:
-        """A client that is closed at the end of the block.
+    def connect(cls, url: str, token: str, prefix: str = _PREFIX) -> Iterator[Self]:
+        """A client that is closed at the end of the block; every context has a prefix of its own.
 
         Raises:
             UnreachableError: the API did not answer, at whatever point of the block.
         """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            with httpx.Client(base_url=url.rstrip("/") + _PREFIX, headers=headers, timeout=_TIMEOUT) as http:
+            with httpx.Client(base_url=url.rstrip("/") + prefix, headers=headers, timeout=_TIMEOUT) as http:
                 yield cls(http)
         except (httpx.TransportError, httpx.InvalidURL):
             raise UnreachableError(url) from None
@@ -89,6 +89,10 @@ class Api:
     def put(self, path: str, body: Body, headers: Headers | None = None) -> str:
         """As `get`."""
         return _checked(self._http.put(path, json=body, headers=headers)).text
+
+    def patch(self, path: str, body: Body) -> str:
+        """As `get`."""
+        return _checked(self._http.patch(path, json=body)).text
 
     def delete(self, path: str, headers: Headers | None = None) -> str:
         """As `get`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import changes, failed, inventory, keys, reconciling, servers, settings_example, sync
+from cli.bridge import schedules
 from cli.bridge.app import app as bridge_app
 from cli.demo.command import demo
 from cli.doctor.command import doctor
@@ -27,6 +28,7 @@ app.command()(reconciling.drift)
 sync.app.command("from-cardtrader")(reconciling.from_cardtrader)
 app.add_typer(sync.app, name="sync")
 app.add_typer(bridge_app, name="bridge")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(changes.app, name="changes")
 app.add_typer(failed.app, name="failed")

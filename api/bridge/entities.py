@@ -22,7 +22,7 @@ from api.bridge.errors import BatchInProgress, EntityExists
 from api.bridge.parameters import PREFIX, EntityKey, PagingDep
 from api.errors import documented
 from api.parameters import Text
-from db.bridge import entities, history
+from db.bridge import entities, history, mappings
 from db.bridge.entities import Filters, SavedEntity, SyncStats
 
 router = APIRouter(prefix=PREFIX, tags=["entities"])
@@ -75,6 +75,8 @@ async def change_entity(entity: EntityKey, body: EntityChange, services: Service
         await require_same_identity(connection, saved, stored)
         enabled = saved.sync_enabled if body.sync_enabled is None else body.sync_enabled
         await entities.change(connection, saved.uid, stored, sync_enabled=enabled, sync_schedule=body.schedule(saved))
+        if body.field_mappings is not None:
+            await mappings.replace(connection, stored.entity_name, stored.mappings)
         return await _shown(connection, str(saved.uid))
 
 

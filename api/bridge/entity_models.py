@@ -119,6 +119,9 @@ class EntityChange(Body):
 
     connector_api_slug: Name | None = Field(None, description="APISmith's slug of the query")
     business_key_fields: KeyFields | None = Field(None, description="target fields that identify a row")
+    field_mappings: list[MappingBody] | None = Field(
+        None, max_length=MOST_MAPPINGS, description="these in place of all there are; null: as they are"
+    )
     sync_enabled: bool | None = Field(None, description="whether it may be synchronised")
     sync_schedule: Cron | None = Field(None, description="cron expression of five fields, in UTC; null: none")
     parent_refs_config: ParentRefs | None = Field(None, description="its parents; null: none")
@@ -134,7 +137,10 @@ class EntityChange(Body):
         emptied: dict[str, Any] = {"fields": []} if "fields" in changed else {}
         values = {name: value for name, value in changed.items() if value is not None}
         values["options"] = {**options, **(changed.get("options") or {})}
-        return read({**before, **emptied, **values}, before["mappings"])
+        mappings = before["mappings"]
+        if self.field_mappings is not None:
+            mappings = [mapping.model_dump(mode="json") for mapping in self.field_mappings]
+        return read({**before, **emptied, **values}, mappings)
 
     def schedule(self, saved: SavedEntity) -> str | None:
         """The cron expression with the change."""

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from cli.bridge import entities, letters, syncs
 from cli.bridge_demo.command import demo
 
 app = typer.Typer(no_args_is_help=True, help="ERP rows to the hub.")
 app.command()(demo)
-
-
-@app.callback()
-def bridge() -> None:
-    """ERP rows to the hub."""
+app.add_typer(entities.app, name="entities")
+app.add_typer(entities.mappings_app, name="mappings")
+app.command()(syncs.start)
+app.command()(syncs.status)
+app.command()(syncs.stop)
+app.command()(syncs.history)
+app.command()(syncs.planned)
+app.command()(letters.retry)
+app.command()(letters.failed)
+app.command()(letters.resolve)
+app.command()(letters.pending)
+app.command()(letters.stats)

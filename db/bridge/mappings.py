@@ -62,6 +62,12 @@ async def remove(connection: AsyncConnection, uids: Sequence[UUID]) -> None:
     await connection.execute(delete(field_mappings).where(_mapping.uid.in_(uids)))
 
 
+async def replace(connection: AsyncConnection, entity_name: str, these: Iterable[StoredMapping]) -> None:
+    """These in place of all that the entity has."""
+    await connection.execute(delete(field_mappings).where(_mapping.entity_name == entity_name))
+    await add(connection, entity_name, these)
+
+
 def _columns(stored: StoredMapping) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.to_builtins(stored)
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,10 +45,15 @@ class FakeApi:
     url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
+    made: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def will(self, request: str, body: object, status: int = 200) -> None:
         """Answer a request with JSON."""
         self.answers[request] = Answer(json.dumps(body), status)
+
+    def will_each(self, request: str, body: Callable[[], object]) -> None:
+        """Answer a request with JSON that is made anew each time."""
+        self.made[request] = body
 
     def will_stream(self, path: str, *events: tuple[str, object]) -> None:
         """Answer a request with server-sent events (name, data)."""
@@ -71,6 +76,9 @@ def serve() -> Iterator[FakeApi]:
         def do_PUT(self) -> None:
             self._answer()
 
+        def do_PATCH(self) -> None:
+            self._answer()
+
         def do_DELETE(self) -> None:
             self._answer()
 
@@ -83,6 +91,8 @@ def serve() -> Iterator[FakeApi]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
             api.received.append(Received(self.command, path, parse_qs(parts.query), token, body, dict(self.headers)))
+            if make := api.made.get(f"{self.command} {path}"):
+                api.will(f"{self.command} {path}", make())
             answer = api.answers.get(f"{self.command} {path}", Answer("<html>nothing here</html>", 404, "text/html"))
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.media_type)

@@ -128,3 +128,19 @@ async def test_a_mapping_that_the_key_needs_stays(bridge: Bridge) -> None:
     for which in ("all", entity["field_mappings"][0]["uid"]):
         assert "needed for a key" in error_of(await bridge("DELETE", f"{path}/{which}"), 400)["message"]
     assert (await bridge.ok("GET", path))["total"] == 1
+
+
+async def test_an_entitys_mappings_are_replaced_as_one(bridge: Bridge) -> None:
+    entity = await bridge.entity(field_mappings=[mapping("A", "a"), mapping("B", "b")])
+    path = f"/entities/{entity['entity_name']}"
+    swapped = [mapping("A", "b", is_required=True), mapping("B", "a")]
+    changed = await bridge.ok("PUT", path, {"field_mappings": swapped})
+    assert [(each["source_field"], each["target_field"]) for each in changed["field_mappings"]] == [
+        ("A", "b"),
+        ("B", "a"),
+    ]
+    unusable = {"field_mappings": [mapping("A", "c"), mapping("B", "c")]}
+    assert error_of(await bridge("PUT", path, unusable), 400)["code"] == "ENTITY_INVALID"
+    assert await bridge.ok("GET", path) == changed
+    assert (await bridge.ok("PUT", path, {"field_mappings": None}))["field_mappings"] == changed["field_mappings"]
+    assert (await bridge.ok("PUT", path, {"field_mappings": []}))["field_mappings"] == []
