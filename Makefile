@@ -38,6 +38,8 @@ bench: install ## all benchmarks, or one: make bench ONLY=bulk N=1000000 FULL=1
 lock: install ## resolve pyproject.toml into requirements.lock for Python 3.11 to 3.13
 	@"$(PY)" -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file $(LOCK) $(LOCK_ARGS)
+	@"$(PY)" -m uv pip compile bench/peer.in --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file bench/peer.lock $(LOCK_ARGS)
 
 example: install ## write .env.example from the settings class
 	@"$(PY)" -m cli settings example > .env.example

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bridge_stages, bucket, bulk, edits, purchases, table, webhooks
+from bench import bridge, bridge_stages, bucket, bulk, edits, purchases, table, webhooks
 from bench.campaign import Say
 from bench.errors import BenchError
 from bench.rows import LATEST, Row, record
@@ -41,9 +41,10 @@ def main(
         "webhook": lambda say: webhooks.run(data_dir, results.parent, say, seconds),
         "edits": lambda say: edits.run(data_dir, say),
         "purchase": lambda say: purchases.run(data_dir, say),
-        "bridge": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
+        "bridge_stages": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
+        "bridge": lambda say: bridge.run(data_dir, n or bridge.ROWS, say),
     }
-    chosen = [group for group in groups if wanted(group, only)]
+    chosen = [only] if only in groups else [group for group in groups if wanted(group, only)]
     if not chosen:
         raise typer.BadParameter(f"no benchmark {only!r}; there are {', '.join(groups)}", param_hint="--only")
     for group in chosen:

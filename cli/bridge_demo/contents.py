@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True):
 def expected(lines: Iterable[bytes], entity: DemoEntity) -> Iterator[bytes]:
     """What the hub must hold, canonical, of the ERP's rows as JSON lines."""
     for line in lines:
-        yield _canonical(entity.expect(_rows.decode(line)))
+        yield canonical(entity.expect(_rows.decode(line)))
 
 
 def held(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -42,13 +42,13 @@ def held(lines: Iterable[bytes]) -> Iterator[bytes]:
         own = {name: value for name, value in record.items() if not name.startswith(_OURS)}
         own.pop("uid", None)
         own.pop("parent_refs", None)
-        yield _canonical(own)
+        yield canonical(own)
 
 
-def digest(canonical: Iterable[bytes]) -> str:
-    """Of contents in any order; hex."""
+def digest(rows: Iterable[bytes]) -> str:
+    """Of canonical rows in any order; hex."""
     total = 0
-    for row in canonical:
+    for row in rows:
         total = (total + xxhash.xxh3_128_intdigest(row)) & ((1 << 128) - 1)
     return f"{total:032x}"
 
@@ -65,7 +65,8 @@ def compare(erp: Iterable[bytes], hub: Iterable[bytes], entity: DemoEntity) -> D
     )
 
 
-def _canonical(row: Row) -> bytes:
+def canonical(row: Row) -> bytes:
+    """A row in the one form in which equal rows have equal bytes."""
     return _encode({name: _plain(value) for name, value in row.items()})
 
 

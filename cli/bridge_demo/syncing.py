@@ -63,6 +63,12 @@ class Bridge:
 
         return eventually(over)
 
+    def timed(self, entity: DemoEntity, sync_type: str, page_size: int) -> tuple[BatchFigures, float]:
+        """A batch at its end, and the seconds from its start until that was seen."""
+        began = time.perf_counter()
+        figures = self.wait(self.start(entity, sync_type, page_size))
+        return figures, time.perf_counter() - began
+
     def waiting(self) -> int:
         """Children that wait for their parents."""
         return _Children.model_validate_json(self._checked(self.http.get("/pending-children")).content).total
