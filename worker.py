@@ -15,6 +15,7 @@ import uvloop
 from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
+from activities.bridge.relay import relaying_batches
 from activities.bridge.scheduling import keep_background_schedules
 from activities.bridge.wiring import open_bridge
 from activities.cards.purchase_relay import relaying_purchases
@@ -118,6 +119,7 @@ async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Eve
             start = partial(start_purchase, client, timeout=timedelta(seconds=5))
             await workers.enter_async_context(relaying_purchases(settings.database_url, start))
             await workers.enter_async_context(relaying_callbacks(settings.database_url, client))
+            await workers.enter_async_context(relaying_batches(settings.database_url, client))
             await workers.enter_async_context(relaying_syncs(settings.database_url, client))
             if settings.central_api_base_url:
                 wake = partial(poke_store, client, timeout=timedelta(seconds=5))
