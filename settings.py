@@ -63,6 +63,7 @@ class Settings(BaseSettings):
 
     cardtrader_api_base_url: str = "https://api.cardtrader.com/api/v2"
     cardtrader_writes_enabled: bool = Field(True, description="false stops every outgoing change and keeps the queue")
+    changes_most_open: int = Field(50_000, ge=1, description="of one seller; more are answered 429")
     export_timeout_seconds: float = Field(180.0, gt=0, description="read timeout of GET /products/export")
     rate_limit_requests: int = Field(200, ge=10)
     rate_limit_window_seconds: float = Field(10.0, gt=0)

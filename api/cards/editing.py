@@ -18,9 +18,10 @@ from db.cards.intents import Recorded
 router = APIRouter(prefix=PREFIX, tags=["changes"])
 
 _ERRORS = documented(400, 401, 403, 404, 409, 412, 413, 422)
+_EDIT_ERRORS = documented(400, 401, 403, 404, 409, 412, 413, 422, 429)
 
 
-@router.put("/inventory/{user_id}/item/{item_id}", responses=_ERRORS)
+@router.put("/inventory/{user_id}/item/{item_id}", responses=_EDIT_ERRORS)
 async def edit_item(
     user_id: OwnerDep,
     item_id: ItemId,
@@ -38,7 +39,7 @@ async def edit_item(
         versions=versions(if_match),
         operation_id=services.new_id(),
     )
-    recorded, waiting = await record(services, user_id, edit, item_id=item_id)
+    recorded, waiting = await record(services, user_id, edit, changes=1, item_id=item_id)
     response.headers["ETag"] = etag(recorded.row_version)
     return _updated(recorded, waiting)
 

@@ -20,6 +20,7 @@ ApiError
 ├── PlanDecided                 409
 ├── PreconditionFailed          412
 ├── RateLimitExceeded           429
+│   └── ChangeQueueFull
 ├── SchemaOutdated              500
 ├── CardTraderRefused           502
 └── Unavailable                 503, Retry-After
@@ -142,6 +143,15 @@ class RateLimitExceeded(ApiError):
 
     def __init__(self, retry_after: int, **context: Any) -> None:
         super().__init__(headers={"Retry-After": str(retry_after)}, retry_after=retry_after, **context)
+
+
+class ChangeQueueFull(RateLimitExceeded):
+    """Too many changes of this account are still on their way to CardTrader. Wait until some are made."""
+
+    code = "CHANGE_QUEUE_FULL"
+
+    def __init__(self, *, most: int) -> None:
+        super().__init__(60, most=most)
 
 
 class SchemaOutdated(ApiError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from api.cards.state import is_disconnected
 from api.cards.transacting import in_transaction
 from api.errors import ApiError, InvalidInput
 from api.parameters import MAX_BIGINT
-from db.cards import sellers
+from db.cards import change_reports, sellers
 from db.cards.intents import Versions
 from db.cards.sellers import Seller
 from domain.cards.edits import (
@@ -72,9 +73,15 @@ async def record(
     work: Callable[[AsyncConnection], Awaitable[T]],
     *,
     matter: Matter = "changes",
+    changes: int = 0,
     **context: Any,
 ) -> tuple[T, Waiting | None]:
-    """Commit what a linked seller wants, and have it done; what it waits for. Raises `ApiError`."""
+    """Commit what a linked seller wants, and have it done; what it waits for. Raises `ApiError`.
+
+    `changes`: how many there must be room for; what takes something back always has room.
+    """
+    if changes:
+        await services.change_room.take(user_id, changes, partial(_open_changes, services, user_id))
 
     async def recorded(connection: AsyncConnection) -> tuple[T, Seller]:
         seller = await sellers.find(connection, user_id)
@@ -86,6 +93,11 @@ async def record(
         done, seller = await in_transaction(services, recorded)
     services.signals.notify(user_id, matter)
     return done, _waiting(services, seller)
+
+
+async def _open_changes(services: CardsServices, user_id: UUID) -> int:
+    async with services.transaction() as connection:
+        return await change_reports.count_open(connection, user_id)
 
 
 def _waiting(services: CardsServices, seller: Seller) -> Waiting | None:

@@ -38,6 +38,9 @@ async def _link(services: CardsServices, user_id: UUID, token: str) -> Linked:
     await _refuse_while_running(services, user_id)
     account = await services.verifier.verify(token)
     seller = await _store(services, user_id, account)
+    # What came while the account could not be worked on waits for this.
+    services.signals.notify(user_id, "events")
+    services.signals.notify(user_id, "changes")
     return Linked(
         user_id=user_id,
         sync_status=seller.sync_status,

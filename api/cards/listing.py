@@ -29,7 +29,9 @@ KeyHeader = Annotated[
 ]
 
 
-@router.post("/inventory/{user_id}/items", status_code=202, responses=documented(400, 401, 403, 404, 409, 413, 422))
+@router.post(
+    "/inventory/{user_id}/items", status_code=202, responses=documented(400, 401, 403, 404, 409, 413, 422, 429)
+)
 async def list_items(
     user_id: OwnerDep, request: NewItems, services: ServicesDep, idempotency_key: KeyHeader = None
 ) -> ItemsAccepted:
@@ -42,7 +44,7 @@ async def list_items(
         listings=[NewListing(item.blueprint_id, item.wanted()) for item in request.items],
         fingerprint=hashlib.sha256(request.model_dump_json().encode()).hexdigest(),
     )
-    _, waiting = await record(services, user_id, put_on_sale)
+    _, waiting = await record(services, user_id, put_on_sale, changes=len(request.items))
     return ItemsAccepted(task_id=str(operation_id), user_id=user_id, accepted=len(request.items), waiting_for=waiting)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from api.cards.account_work import AccountWork
+from api.cards.change_room import ChangeRoom
 from api.cards.purchase_runs import PurchaseRuns
 from api.cards.senders import Senders
 from api.cards.signalling import AccountSignals
@@ -34,6 +35,7 @@ class CardsServices(Services):
     signatures: Signatures
     writes_enabled: bool = True
     senders: Senders = field(default_factory=Senders)
+    change_room: ChangeRoom = field(default_factory=ChangeRoom)
     stream_interval: float = 1.0
 
 
@@ -59,4 +61,5 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
             signals=signals,
             signatures=Signatures(connections.services.vault),
             writes_enabled=settings.cardtrader_writes_enabled,
+            change_room=ChangeRoom(settings.changes_most_open),
         )

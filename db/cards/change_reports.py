@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,6 +36,12 @@ class Report:
 
     states: Mapping[str, int]
     unmade: tuple[Unmade, ...]
+
+
+async def count_open(connection: AsyncConnection, user_id: UUID) -> int:
+    """The seller's changes that have not ended."""
+    query = select(func.count()).where(_change.user_id == user_id, _change.ended_at.is_(None))
+    return (await connection.execute(query)).scalar_one()
 
 
 async def report(connection: AsyncConnection, operation_id: str) -> Report | None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from api.cards.change_room import ChangeRoom
 from api.cards.services import CardsServices
 from api.main import create_app
 from db.cards.tables import user_inventory_items
@@ -20,6 +21,7 @@ from tests.helpers.api_seller import Seller
 
 NewSeller = Callable[[], Awaitable[Seller]]
 PATH = "/inventory/{{user}}/item/{}"
+NEW_ITEM = {"blueprint_id": 7, "price_cents": 250, "quantity": 2}
 PROPERTIES = {"condition": "Near Mint", "mtg_foil": False, "mtg_language": "en", "cmc": "5"}
 
 
@@ -243,6 +245,21 @@ async def test_the_write_switch_keeps_the_queue(services: CardsServices, seller:
         switched = replace(seller, http=http)
         assert (await put(switched, item_id, {"quantity": 1})).json()["waiting_for"] == "WRITES_ENABLED"
     assert [change.state for change in await changes(seller)] == ["waiting"]
+
+
+async def test_a_full_queue_takes_no_more_but_deletions(services: CardsServices, seller: Seller) -> None:
+    items = [await listed(seller, external_stock_id=str(number), blueprint_id=number) for number in (1, 2, 3)]
+    async with serving(create_app(settings_for_tests(), opening(replace(services, change_room=ChangeRoom(2))))) as http:
+        small = replace(seller, http=http)
+        answers = [(await put(small, item_id, {"price_cents": 7})).status_code for item_id in items[:2]]
+        full = await put(small, items[2], {"price_cents": 7})
+        listing = await small.send("POST", "/inventory/{user}/items", {"items": [NEW_ITEM]})
+        deleted = await delete(small, items[2])
+    assert (answers, deleted.status_code) == ([200, 200], 200)
+    for refused in (full, listing):
+        assert error_of(refused, 429)["code"] == "CHANGE_QUEUE_FULL"
+        assert refused.headers["Retry-After"] == "60"
+    assert [change.action for change in await changes(seller)] == ["update", "update", "delete"]
 
 
 async def test_a_task_tells_why_a_change_was_not_made(seller: Seller) -> None:

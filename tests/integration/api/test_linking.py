@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import uuid4
 
 from api.cards.errors import CardTraderRefused
+from api.cards.services import CardsServices
 from db.cards.tables import user_inventory_items
-from tests.helpers.api import PREFIX, error_of
+from tests.helpers.api import PREFIX, FakeSignals, error_of
 from tests.helpers.api_seller import Seller
 
 SETTINGS = "SELECT * FROM user_sync_settings WHERE user_id = :user_id"
@@ -30,6 +31,14 @@ async def test_a_verified_token_is_stored_encrypted(seller: Seller) -> None:
     vault = seller.services.vault
     assert vault.decrypt(row.cardtrader_token_encrypted) == TOKEN
     assert vault.decrypt(row.webhook_secret) == "shared-secret-of-the-app"
+
+
+async def test_a_link_wakes_what_waited_for_it(seller: Seller, services: CardsServices) -> None:
+    signals = services.signals
+    assert isinstance(signals, FakeSignals)
+    assert (await seller.post("/link/{user}", {"cardtrader_token": TOKEN})).status_code == 200
+    assert seller.user_id in signals.notified
+    assert seller.user_id in signals.of_changes
 
 
 async def test_what_cardtrader_refuses_is_not_stored(seller: Seller) -> None:
