@@ -16,8 +16,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.cards.steps as steps
     from domain.cards.sync_errors import code_for
-    from workflows.cards import steps
     from workflows.cards.contracts import (
         ACCOUNT_WORKFLOW,
         CHANGES_PENDING,

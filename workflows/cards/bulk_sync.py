@@ -15,9 +15,9 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.cards.steps as steps
+    import workflows.search_attributes as search_attributes
     from domain.cards.sync_errors import code_for, sentence
-    from workflows import search_attributes
-    from workflows.cards import steps
     from workflows.cards.contracts import (
         BULK_SYNC_WORKFLOW,
         AbortSync,

@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.cards import steps
+    import workflows.cards.steps as steps
     from workflows.cards.contracts import PURCHASE_WORKFLOW, PurchaseOutcome, PurchaseRef
 
 # Well below the ten seconds that a workflow task may take.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.cards import steps
+    import workflows.cards.steps as steps
     from workflows.cards.contracts import (
         RECONCILE_SWEEP_WORKFLOW,
         SweepPage,

@@ -12,8 +12,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.cards.steps as steps
     from domain.cards.sync_errors import code_for, sentence
-    from workflows.cards import steps
     from workflows.cards.contracts import RECONCILE_BLUEPRINT_WORKFLOW, BlueprintAborted, ReconcileBlueprint
     from workflows.steps import wire_type
 
