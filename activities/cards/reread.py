@@ -10,11 +10,12 @@ from temporalio import activity
 
 from activities.cards.errors import OperationClosed
 from activities.cards.rereading import BlueprintReader, Rereading
+from activities.cards.showing import is_cheaper_by_export
 from db.cards import lifecycle, staging
 from db.session import Database
 from workflows.cards.contracts import Manifest, OperationRef, Reread
 
-# One request each: what is left over waits for the next sync.
+# What is left over waits for the next sync.
 _MOST_BLUEPRINTS = 5_000
 
 
@@ -36,7 +37,8 @@ class ContestedReread:
 
         blueprints = await self._blueprints(ref)
         if blueprints:
-            reading = Rereading(ref.user_id, ref.operation_id, fence=still_running)
+            many = await is_cheaper_by_export(self._database, ref.user_id, len(blueprints))
+            reading = Rereading(ref.user_id, ref.operation_id, fence=still_running, by_export=many)
             await self._reader.read_again(reading, blueprints)
         return Reread(blueprints=len(blueprints))
 

@@ -7,21 +7,23 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.cards.events import AccountEvents
+from activities.cards.reread import ContestedReread
 from activities.cards.rereading import Rereading
 from activities.cards.showing import MOST_REQUESTS, Shown, by_export, one_blueprint, shown
 from clients.cardtrader import CardTraderClient
 from clients.cardtrader.errors import Unavailable
-from db.cards import inbox, stock
+from db.cards import inbox, lifecycle, operations, stock
 from db.cards.lifecycle import now
 from db.session import Database
 from domain.cards.chunks import Bound, KeyRange
 from domain.cards.export_json import ExportRejected
 from domain.cards.products import Product
 from tests.helpers.desk import Desk, opened_desk
-from workflows.cards.contracts import AccountRef
+from workflows.cards.contracts import AccountRef, Manifest, OperationRef
 
 
 @pytest.fixture
@@ -68,6 +70,29 @@ async def test_many_blueprints_cost_one_request(desk: Desk, client: CardTraderCl
         return len(desk.wire.asked)
 
     assert (await cost(MOST_REQUESTS), await cost(MOST_REQUESTS + 1)) == (MOST_REQUESTS, 1)
+
+
+async def test_what_a_sync_left_alone_is_read_again_by_one_export(desk: Desk) -> None:
+    """Seventy-nine of eighty blueprints; their rows are uncertain, and settled afterwards."""
+    operation_id, names = uuid4(), {"user": desk.user_id}
+    async with desk.database.begin() as connection:
+        uncertain = "UPDATE user_inventory_items SET sync_state = 'uncertain' WHERE user_id = :user"
+        await connection.execute(text(uncertain), names)
+        await operations.register(connection, desk.user_id, operation_id, "bulk_sync", {"mode": "bulk_sync"})
+        assert await lifecycle.begin(connection, desk.user_id, operation_id)
+        manifest = Manifest(chunk_count=1, product_count=300, checksum="0", complete=True)
+        await lifecycle.note(connection, operation_id, {"manifest": manifest.model_dump()})
+        chunk = """
+            INSERT INTO export_chunks (operation_id, chunk_no, rows, keys, payload, contested_blueprints)
+            VALUES (:operation, 0, 0, '', '', ARRAY(SELECT generate_series(2, 80)))
+        """
+        await connection.execute(text(chunk), {"operation": str(operation_id)})
+    desk.wire.asked.clear()
+    activity = ContestedReread(desk.database, desk.reader).reread_contested
+    await ActivityEnvironment().run(activity, OperationRef(user_id=desk.user_id, operation_id=operation_id))
+    assert len(desk.wire.asked) == 1
+    states = {row["sync_state"] for row in (await desk.rows()).values() if row["blueprint_id"] > 1}
+    assert states == {"synced"}
 
 
 async def test_one_stumble_of_cardtrader_is_asked_again_at_once(desk: Desk, client: CardTraderClient) -> None:
