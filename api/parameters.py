@@ -19,7 +19,8 @@ def _instant(value: datetime) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """The text. Raises `ValueError` when it holds what PostgreSQL or UTF-8 cannot."""
     if "\x00" in value:
         raise ValueError("must not contain NUL")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
@@ -28,4 +29,4 @@ def _printable(value: str) -> str:
 
 
 Instant = Annotated[datetime, AfterValidator(_instant)]
-Text = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[str, AfterValidator(printable)]

@@ -8,19 +8,32 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
 
-from api.parameters import MAX_BIGINT, MAX_INT, Text
+from api.parameters import MAX_BIGINT, MAX_INT, Text, printable
 from db.bridge.mappings import SavedMapping
 from domain.pipeline.config import Transformation
 from domain.pipeline.definition import StoredMapping
 
 MOST_MAPPINGS: Final = 1000
+_LONGEST_DEFAULT: Final = 4000
 
 FieldName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
-DefaultValue = (
-    Annotated[Text, StringConstraints(max_length=4000)] | Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)] | bool
-)
+
+
+def _default(value: str | int | bool) -> str | int | bool:
+    if isinstance(value, str):
+        if len(value) > _LONGEST_DEFAULT:
+            raise ValueError(f"must have at most {_LONGEST_DEFAULT} characters")
+        return printable(value)
+    if not -MAX_BIGINT <= value <= MAX_BIGINT:
+        raise ValueError("must be an integer of 64 bits")
+    return value
+
+
+# Checked as one: a union of checked types would name its checks in the error.
+DefaultValue = Annotated[StrictStr | StrictInt | StrictBool, AfterValidator(_default)]
+Bound = Annotated[Decimal, Field(max_digits=100, decimal_places=50)]
 
 
 class Body(BaseModel):
@@ -48,14 +61,14 @@ class MinRule(Body):
     """A number not below."""
 
     type: Literal["min"] = Field(description="always min")
-    value: Decimal = Field(description="the smallest that is allowed")
+    value: Bound = Field(description="the smallest that is allowed")
 
 
 class MaxRule(Body):
     """A number not above."""
 
     type: Literal["max"] = Field(description="always max")
-    value: Decimal = Field(description="the largest that is allowed")
+    value: Bound = Field(description="the largest that is allowed")
 
 
 class InRule(Body):

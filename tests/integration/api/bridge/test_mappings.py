@@ -70,6 +70,11 @@ async def test_several_are_added_at_once_in_their_order(bridge: Bridge, path: st
         ([mapping("B", "b", transformation="explode")], 422, "VALIDATION_ERROR"),
         ([mapping("B", "b" * 201)], 422, "VALIDATION_ERROR"),
         ([mapping("B\x00", "b")], 422, "VALIDATION_ERROR"),
+        ([mapping("B", "b", default_value="\x00")], 422, "VALIDATION_ERROR"),
+        ([mapping("B", "b", default_value="x" * 4001)], 422, "VALIDATION_ERROR"),
+        ([mapping("B", "b", default_value=2**63)], 422, "VALIDATION_ERROR"),
+        ([mapping("B", "b", default_value=1.5)], 422, "VALIDATION_ERROR"),
+        ([mapping("B", "b", validation_rule=[{"type": "max", "value": "1e999999"}])], 422, "VALIDATION_ERROR"),
         ([], 422, "VALIDATION_ERROR"),
     ],
     ids=[
@@ -82,6 +87,11 @@ async def test_several_are_added_at_once_in_their_order(bridge: Bridge, path: st
         "no transformation",
         "long",
         "nul",
+        "nul by default",
+        "long by default",
+        "large by default",
+        "fraction by default",
+        "endless",
         "none",
     ],
 )
