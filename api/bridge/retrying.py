@@ -71,7 +71,7 @@ class _Launched:
 
 @router.post(
     "/sync/retry-failed",
-    responses={202: {"model": RetryOutcome, "description": "batches still run"}, **documented(401, 403, 413, 422)},
+    responses={202: {"model": RetryOutcome, "description": "batches still run"}, **documented(400, 401, 403, 413, 422)},
 )
 async def retry_failed(
     body: RetryBody, services: ServicesDep, operator: OperatorDep, response: Response
