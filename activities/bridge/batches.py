@@ -189,7 +189,10 @@ async def _end(connection: AsyncConnection, work: Work, totals: Totals, verdict:
         error_message=code and _SENTENCES[code],
     )
     await batches.end(connection, work.uid, ending)
-    await pages.drop(connection, work.uid)
+    if work.sync_type == "full" and not work.dry_run:
+        await pages.keep_as_last_full(connection, work.scope, work.uid)
+    else:
+        await pages.drop(connection, work.uid)
 
 
 async def _reached(connection: AsyncConnection, work: Work, totals: Totals, marks: list[Mark]) -> str | None:
@@ -202,6 +205,9 @@ async def _reached(connection: AsyncConnection, work: Work, totals: Totals, mark
     if work.schedule_uid is not None:
         ceiling, earlier = await batches.marks_of_schedule(connection, work.schedule_uid, before=work.uid)
         ceiling, marks = (work.ceiling if not earlier else ceiling), [*earlier, *marks]
+    if work.sync_type == "full":
+        # All was met that the source had when it began, also rows that were recalled by their bytes.
+        marks = [*marks, Mark(highest=ceiling)]
     reached = watermarks.watermark(previous, marks, config, zones)
     moved = watermarks.capped(previous, reached, ceiling, config, zones)
     await sync_state.note(connection, work.scope, work.uid, moved)

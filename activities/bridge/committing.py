@@ -76,13 +76,16 @@ class Outcomes:
         rows = self.verdict.examined.page.rows
         uids = [self.uids.get(row) for row in self.told.arg_true()]
         keys, datas = rows.key.filter(self.told), rows.data.filter(self.told)
-        return Told(keys.to_list(), datas.to_list(), rows.rowversion.filter(self.told).to_list(), uids)
+        versions = rows.rowversion.filter(self.told).to_list()
+        raws = [self.verdict.examined.raw_hash(row) for row in self.told.arg_true()]
+        return Told(keys.to_list(), datas.to_list(), versions, raws, uids)
 
     def settled_keys(self) -> list[bytes]:
         """Keys of which no row failed: their letters are answered, and they wait for nothing but `waits`."""
         key = self.verdict.examined.page.rows.key
         failed = set(key.filter(self.failed))
-        return [one for one in key.filter(~self.failed).drop_nulls().unique() if one not in failed]
+        used = [one for one in key.filter(~self.failed).drop_nulls().unique() if one not in failed]
+        return [*used, *self.verdict.examined.recalled.keys]
 
     def letters(self) -> list[Letter]:
         """One for each row that failed."""
@@ -100,7 +103,7 @@ class Outcomes:
                 stage=stage,
                 code=code,
                 reason=_storable(reason),
-                raw=bytes(examined.raw[row]),
+                raw=examined.raw(row),
                 normalized=_storable_json(shown[row][0]),
                 mapped=_storable_json(shown[row][1]) if stage not in ("normalize", "validate") else None,
                 again=stage == "ingest",
@@ -110,7 +113,7 @@ class Outcomes:
 
     def metrics(self) -> Metrics:
         """Rows by stage and fate (law L6)."""
-        counted = self.verdict.outcome.metrics(self.waiting)
+        counted = _with_recalled(self.verdict.outcome.metrics(self.waiting), len(self.verdict.examined.recalled.keys))
         refused = _marking(pl.zeros(self.failed.len(), dtype=pl.Boolean, eager=True), self.refused)
         return replace(
             counted,
@@ -212,6 +215,12 @@ def _done(work: Work, outcomes: Outcomes, metrics: Metrics) -> Done:
         without_key=page.rows.key.null_count(),
         superseded=int(outcomes.verdict.outcome.rows("superseded").sum()),
     )
+
+
+def _with_recalled(metrics: Metrics, rows: int) -> Metrics:
+    """Rows known to the byte are what the stages would have made of them: unchanged."""
+    names = ("rows_fetched", "rows_normalized", "rows_validated", "rows_mapped", "rows_identified", "rows_skipped")
+    return replace(metrics, **{name: getattr(metrics, name) + rows for name in names})
 
 
 def _marking(series: pl.Series, rows: Mapping[int, object]) -> pl.Series:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import msgspec
 import polars as pl
 import xxhash
 
 from activities.bridge import payloads
+from activities.bridge.recalling import Arrived, Recalled
 from activities.bridge.telling import Record
 from db.bridge.children import Wait
 from db.bridge.record_state import Differing
@@ -26,9 +26,10 @@ from domain.pipeline.validate import Digests
 
 @dataclass(frozen=True)
 class Examined:
-    """A page after stage 5; `rows` is the JSON array it came as."""
+    """A page after stage 5: rows that were `recalled`, and the rest, of which `page` is and its rows are numbered."""
 
-    rows: bytes
+    arrived: Arrived
+    recalled: Recalled
     definition: Definition
     page: Prepared
 
@@ -41,18 +42,26 @@ class Examined:
 
     @cached_property
     def keys(self) -> bytes:
-        """The distinct keys, packed."""
-        return key_sets.packed(self.page.keys)
+        """The distinct keys of all rows, packed."""
+        return key_sets.packed([*self.recalled.keys, *self.page.keys])
 
-    @cached_property
-    def raw(self) -> list[msgspec.Raw]:
-        """The rows as they came."""
-        return payloads.split(self.rows)
+    @property
+    def is_at_odds(self) -> bool:
+        """Whether a row that was not recalled has the key of one that was: the stages are to tell which stands."""
+        return not set(self.recalled.keys).isdisjoint(self.page.keys)
+
+    def raw(self, row: int) -> bytes:
+        """A row as it came."""
+        return bytes(self.arrived.rows[self.recalled.rest[row]])
+
+    def raw_hash(self, row: int) -> bytes:
+        """What it is recognised by."""
+        return self.arrived.hashes[self.recalled.rest[row]]
 
     def subject(self, row: int) -> str:
         """What a dead letter about the row is about: its key, or the row itself where that is not known."""
         key = self.page.rows.key[row]
-        name = f"row:{xxhash.xxh3_128_hexdigest(bytes(self.raw[row]))}" if key is None else key.hex()
+        name = f"row:{xxhash.xxh3_128_hexdigest(self.raw(row))}" if key is None else key.hex()
         return f"{self.definition.source.name}/{self.definition.entity.name}/{name}"
 
 
@@ -96,24 +105,22 @@ class Judged:
         return None
 
     def _wait(self, one: Awaited) -> Wait:
-        key, raw = self.examined.page.rows.key[one.row], bytes(self.examined.raw[one.row])
+        key, raw = self.examined.page.rows.key[one.row], self.examined.raw(one.row)
         return Wait(key, raw, one.ref, one.entity, one.key)
 
 
-def examine(payload: bytes, definition: Definition) -> Examined:
-    """Stages 2 to 5 of a staged page."""
-    rows = payloads.unpack(payload)
-    return _examined(rows, definition, None)
+def arrive(payload: bytes, definition: Definition) -> Arrived:
+    """The rows of a staged page."""
+    return Arrived.of(payloads.split(payloads.unpack(payload)), definition)
 
 
-def examine_again(examined: Examined, taken: Mapping[str, Digests]) -> Examined:
-    """The same, when values of the page are known to be taken by earlier pages."""
-    return _examined(examined.rows, examined.definition, taken)
-
-
-def _examined(rows: bytes, definition: Definition, taken: Mapping[str, Digests] | None) -> Examined:
-    table = from_rows(payloads.decode(rows))
-    return Examined(rows, definition, prepare(table, definition.entity, definition.source, taken))
+def examine(
+    arrived: Arrived, recalled: Recalled, definition: Definition, taken: Mapping[str, Digests] | None = None
+) -> Examined:
+    """Stages 2 to 5 of the rows that were not recalled; `taken`: values that earlier pages have."""
+    rows = payloads.decode(payloads.join([arrived.rows[row] for row in recalled.rest]))
+    page = prepare(from_rows(rows), definition.entity, definition.source, taken)
+    return Examined(arrived, recalled, definition, page)
 
 
 def decided(examined: Examined, differing: Sequence[Differing]) -> tuple[Outcome, int]:
@@ -122,7 +129,8 @@ def decided(examined: Examined, differing: Sequence[Differing]) -> tuple[Outcome
     stored = _stored(examined, differing)
     page = examined.page
     decisions = decide(page.rows, page.failed, stored, definition.entity, definition.source)
-    return Outcome(page, decisions), int((~stored["deleted"] & ~stored["in_batch"]).sum())
+    matched = int((~stored["deleted"] & ~stored["in_batch"]).sum())
+    return Outcome(page, decisions), matched + len(examined.recalled.keys)
 
 
 def wanted_parents(outcome: Outcome, definition: Definition) -> dict[str, pl.Series]:

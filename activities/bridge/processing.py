@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +19,8 @@ from temporalio import activity
 
 from activities.bridge.committing import Outcomes, commit
 from activities.bridge.errors import BatchClosed, BatchIncomplete, KeysUnderWay
-from activities.bridge.examining import Examined, Judged, decided, examine, examine_again, judged, wanted_parents
+from activities.bridge.examining import Examined, Judged, arrive, decided, examine, judged, wanted_parents
+from activities.bridge.recalling import Arrived, Recalled, may_recall, nothing, recall
 from activities.bridge.telling import Conversation, Heard
 from activities.support import beating, postponing
 from clients.schedulehub import ScheduleHub
@@ -30,6 +32,8 @@ from db.session import Database
 from domain.pipeline import key_sets
 from domain.pipeline.metrics import Metrics
 from workflows.bridge.contracts import PageCounts, PageRef
+
+MOVED: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +80,41 @@ class PageProcessing:
         return Attempt(work, request.page_no, claimed, claimed.payload)
 
     async def _judge(self, attempt: Attempt) -> Judged:
-        work = attempt.work
-        examined = await asyncio.to_thread(examine, attempt.payload, work.obeyed)
+        arrived = await asyncio.to_thread(arrive, attempt.payload, attempt.work.obeyed)
+        recalled, processed = await self._recalled(attempt, arrived)
+        examined = await asyncio.to_thread(examine, arrived, recalled, attempt.work.obeyed)
+        if examined.is_at_odds:
+            examined = await self._wholly(examined)
         async with self._database.begin() as connection:
-            await _running(connection, work.uid)
+            await _running(connection, attempt.work.uid)
             await _hold_keys(connection, attempt, examined)
+            since = await pages.keys_processed_since(connection, attempt.work.uid, processed)
+            if examined.recalled.keys and since and key_sets.overlap(examined.keys, since):
+                # What was recalled may be older than what another page told meanwhile.
+                examined = await self._wholly(examined)
             examined = await _with_taken_values(connection, attempt, examined)
-            known = examined.known
-            differing = await record_state.differing(
-                connection,
-                work.scope,
-                work.uid,
-                known["key"].to_list(),
-                known["data"].to_list(),
-                known["rowversion"].to_list(),
-            )
-            decision = await asyncio.to_thread(decided, examined, differing)
-            parents = {
-                entity: await record_state.known(connection, Scope(work.scope.source_system, entity), keys.to_list())
-                for entity, keys in wanted_parents(decision[0], work.obeyed).items()
-            }
-        return await asyncio.to_thread(judged, examined, decision, differing, parents)
+            return await _looked_up(connection, attempt.work, examined)
+
+    async def _recalled(self, attempt: Attempt, arrived: Arrived) -> tuple[Recalled, list[int]]:
+        """Rows that are known to the byte; and which pages were through when that was looked up."""
+        work, page_no = attempt.work, attempt.page_no
+        if work.sync_type != "full" or not may_recall(work.obeyed):
+            return nothing(arrived), []
+        async with self._database.begin() as connection:
+            processed = await pages.processed(connection, work.uid)
+            for neighbours in (0, 1):
+                keys = await pages.keys_of_last_full(connection, work.scope, page_no, neighbours=neighbours)
+                known = await record_state.remembered(connection, work.scope, work.uid, keys) if keys else {}
+                found = recall(arrived, known)
+                # Rows that came and went have moved others over the edges of the page.
+                if not keys or len(found.rest) <= len(arrived.rows) * MOVED:
+                    break
+        return found, processed
+
+    async def _wholly(self, examined: Examined) -> Examined:
+        """With no row recalled."""
+        arrived = examined.arrived
+        return await asyncio.to_thread(examine, arrived, nothing(arrived), examined.definition)
 
     async def _tell(self, attempt: Attempt, verdict: Judged) -> Heard:
         records = await asyncio.to_thread(verdict.records)
@@ -134,7 +152,20 @@ async def _with_taken_values(connection: AsyncConnection, attempt: Attempt, exam
     }
     if not any(taken.values()):
         return examined
-    return await asyncio.to_thread(examine_again, examined, taken)
+    return await asyncio.to_thread(examine, examined.arrived, examined.recalled, examined.definition, taken)
+
+
+async def _looked_up(connection: AsyncConnection, work: Work, examined: Examined) -> Judged:
+    """Stages 6 and 7, with what is known of the rows and of their parents."""
+    known = examined.known
+    columns = (known[name].to_list() for name in ("key", "data", "rowversion"))
+    differing = await record_state.differing(connection, work.scope, work.uid, *columns)
+    decision = await asyncio.to_thread(decided, examined, differing)
+    parents = {
+        entity: await record_state.known(connection, Scope(work.scope.source_system, entity), keys.to_list())
+        for entity, keys in wanted_parents(decision[0], work.obeyed).items()
+    }
+    return await asyncio.to_thread(judged, examined, decision, differing, parents)
 
 
 def counts(metrics: Metrics) -> PageCounts:

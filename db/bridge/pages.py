@@ -7,15 +7,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, any_, cast, delete, func, insert, literal, select, text, update
+from sqlalchemy import Text, all_, any_, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.bridge.tables import METRICS, batch_pages, batch_values
+from db.bridge.record_state import Scope
+from db.bridge.tables import METRICS, batch_pages, batch_values, sync_batches
+from domain.pipeline.key_sets import unpacked
 from domain.pipeline.metrics import Metrics
 from domain.pipeline.watermark import Mark
 
 _page: Final = batch_pages.c
+_batch: Final = sync_batches.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,34 @@ async def keys_under_way(connection: AsyncConnection, batch_uid: UUID, page_no: 
     return b"".join(await connection.scalars(others.where(_page["keys"].is_not(None), _page.processed_at.is_(None))))
 
 
+async def processed(connection: AsyncConnection, batch_uid: UUID) -> list[int]:
+    """Numbers of the pages that are through."""
+    through = select(_page.page_no).where(_page.batch_uid == batch_uid, _page.processed_at.is_not(None))
+    return list(await connection.scalars(through))
+
+
+async def keys_processed_since(connection: AsyncConnection, batch_uid: UUID, before: Sequence[int]) -> bytes:
+    """The keys of pages that are through now and were not among those before."""
+    through = select(_page["keys"]).where(_page.batch_uid == batch_uid, _page.processed_at.is_not(None))
+    since = _page.page_no != all_(literal(list(before), ARRAY(_page.page_no.type)))
+    return b"".join(await connection.scalars(through.where(since, _page["keys"].is_not(None))))
+
+
+async def keys_of_last_full(connection: AsyncConnection, scope: Scope, page_no: int, *, neighbours: int) -> list[bytes]:
+    """The keys that the last full sync met on this page, and on some before and after it."""
+    last = (
+        select(_batch.uid)
+        .where(_batch.entity_name == scope.entity_name, _batch.source_system == scope.source_system)
+        .where(_batch.sync_type == "full", _batch.status.in_(("completed", "completed_with_errors")), ~_batch.dry_run)
+        .order_by(_batch.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    near = _page.page_no.between(page_no - neighbours, page_no + neighbours)
+    packed = await connection.scalars(select(_page["keys"]).where(_page.batch_uid == last, near))
+    return unpacked(b"".join(keys for keys in packed if keys is not None))
+
+
 async def hold_keys(connection: AsyncConnection, batch_uid: UUID, page_no: int, keys: bytes) -> None:
     """Note which keys the page has, until it is processed; and after, for what a full sync has met."""
     await connection.execute(update(batch_pages).where(*_named(batch_uid, page_no)).values(keys=keys))
@@ -176,8 +207,21 @@ async def next_after(connection: AsyncConnection, batch_uid: UUID, page_no: int)
 
 
 async def drop(connection: AsyncConnection, batch_uid: UUID) -> None:
-    """Forget the staged rows of a batch."""
+    """Forget the pages of a batch."""
     await connection.execute(delete(batch_pages).where(_page.batch_uid == batch_uid))
+    await _drop_values(connection, batch_uid)
+
+
+async def keep_as_last_full(connection: AsyncConnection, scope: Scope, batch_uid: UUID) -> None:
+    """Keep the keys of a full sync that is through, in the place of those of the one before."""
+    others = select(_batch.uid).where(
+        _batch.entity_name == scope.entity_name, _batch.source_system == scope.source_system, _batch.uid != batch_uid
+    )
+    await connection.execute(delete(batch_pages).where(_page.batch_uid.in_(others)))
+    await _drop_values(connection, batch_uid)
+
+
+async def _drop_values(connection: AsyncConnection, batch_uid: UUID) -> None:
     await connection.execute(delete(batch_values).where(batch_values.c.batch_uid == batch_uid))
 
 

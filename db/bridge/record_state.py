@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.bridge.tables import record_state
+from domain.pipeline.key_sets import KEY_BYTES
 
 _BYTEAS = ARRAY(BYTEA)
 _state = record_state.c
@@ -51,6 +52,7 @@ class Told:
     keys: Sequence[bytes]
     datas: Sequence[bytes]
     rowversions: Sequence[str | None]
+    raw_hashes: Sequence[bytes]
     target_uids: Sequence[str | None]
 
 
@@ -66,16 +68,16 @@ _DIFFERING = text("""
 """).bindparams(bindparam("keys", type_=_BYTEAS), bindparam("datas", type_=_BYTEAS))
 
 _INSERT = text("""
-    INSERT INTO record_state (source_system, entity_name, bk_hash, data_hash, rowversion, hash_scheme, target_uid,
-                              last_seen_batch)
-    SELECT :source, :entity, new.key, new.data, new.rowversion, :scheme, new.target, cast(:batch AS uuid)
-    FROM unnest(:keys, :datas, cast(:rowversions AS text[]), cast(:targets AS text[]))
-         AS new(key, data, rowversion, target)
+    INSERT INTO record_state (source_system, entity_name, bk_hash, data_hash, rowversion, hash_scheme, raw_hash,
+                              target_uid, last_seen_batch)
+    SELECT :source, :entity, new.key, new.data, new.rowversion, :scheme, new.raw, new.target, cast(:batch AS uuid)
+    FROM unnest(:keys, :datas, cast(:rowversions AS text[]), :raws, cast(:targets AS text[]))
+         AS new(key, data, rowversion, raw, target)
     ON CONFLICT (source_system, entity_name, bk_hash) DO UPDATE
     SET data_hash = excluded.data_hash, rowversion = excluded.rowversion, hash_scheme = excluded.hash_scheme,
-        target_uid = coalesce(excluded.target_uid, record_state.target_uid),
+        raw_hash = excluded.raw_hash, target_uid = coalesce(excluded.target_uid, record_state.target_uid),
         last_seen_batch = excluded.last_seen_batch, deleted_at = NULL
-""").bindparams(bindparam("keys", type_=_BYTEAS), bindparam("datas", type_=_BYTEAS))
+""").bindparams(*(bindparam(name, type_=_BYTEAS) for name in ("keys", "datas", "raws")))
 
 
 async def differing(
@@ -95,6 +97,18 @@ async def differing(
     return [Differing(*row) for row in found]
 
 
+async def remembered(
+    connection: AsyncConnection, scope: Scope, batch_uid: UUID, keys: Sequence[bytes]
+) -> dict[bytes, bytes]:
+    """Of live rows that this batch did not write: their key, by the hash of the row as the hub was last told of it."""
+    packed = func.string_agg(_state.raw_hash.concat(_state.bk_hash), cast(literal(b""), BYTEA))
+    before = _state.last_seen_batch.is_distinct_from(batch_uid)
+    query = select(packed).where(*_live(scope), _is_one_of(keys), before, _state.raw_hash.is_not(None))
+    pairs: bytes = (await connection.execute(query)).scalar() or b""
+    size = KEY_BYTES
+    return {pairs[at : at + size]: pairs[at + size : at + 2 * size] for at in range(0, len(pairs), 2 * size)}
+
+
 async def write(connection: AsyncConnection, scope: Scope, batch_uid: UUID, told: Told, *, scheme: str) -> None:
     """Note what the hub holds now; each key at most once."""
     if told.keys:
@@ -102,6 +116,7 @@ async def write(connection: AsyncConnection, scope: Scope, batch_uid: UUID, told
             "keys": told.keys,
             "datas": told.datas,
             "rowversions": told.rowversions,
+            "raws": told.raw_hashes,
             "targets": told.target_uids,
             "batch": batch_uid,
             "scheme": scheme,

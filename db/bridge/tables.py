@@ -217,6 +217,7 @@ record_state = Table(
     Column("data_hash", LargeBinary, nullable=False),
     Column("rowversion", Text),
     Column("hash_scheme", String(10), nullable=False),
+    Column("raw_hash", LargeBinary, comment="of the row as received and of the configuration that read it"),
     Column("target_uid", Text, comment="the hub's id of the record, once it told"),
     Column("last_seen_batch", UUID(as_uuid=True), comment="that wrote the row; unchanged rows are not written"),
     _moment("deleted_at"),

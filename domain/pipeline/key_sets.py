@@ -25,7 +25,7 @@ def absent(keys: bytes, among: bytes) -> list[bytes]:
     pairs, late = pairs[order], late[order]
     begins = np.ones(len(pairs), dtype=bool)
     begins[1:] = pairs[1:] != pairs[:-1]
-    return _unpacked(pairs[begins & late].tobytes())
+    return unpacked(pairs[begins & late].tobytes())
 
 
 def count_distinct(keys: bytes) -> int:
@@ -38,5 +38,6 @@ def overlap(keys: bytes, others: bytes) -> bool:
     return len(absent(keys, others)) < count_distinct(keys)
 
 
-def _unpacked(keys: bytes) -> list[bytes]:
+def unpacked(keys: bytes) -> list[bytes]:
+    """One value as keys."""
     return [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]

@@ -271,6 +271,12 @@ def _state() -> None:
         sa.Column("data_hash", sa.LargeBinary(), nullable=False),
         sa.Column("rowversion", sa.Text(), nullable=True),
         sa.Column("hash_scheme", sa.String(length=10), nullable=False),
+        sa.Column(
+            "raw_hash",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="of the row as received and of the configuration that read it",
+        ),
         sa.Column("target_uid", sa.Text(), nullable=True, comment="the hub's id of the record, once it told"),
         sa.Column(
             "last_seen_batch", sa.UUID(), nullable=True, comment="that wrote the row; unchanged rows are not written"
