@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,6 +19,9 @@ from api.connections import Connections
 from api.services import Services
 from api.temporal import CALL
 from clients.cardtrader import CardTrader
+from db.cards import purchases
+from db.notices import Notices
+from db.session import Database
 from settings import Settings
 from workflows.cards.poking import poke_account
 
@@ -51,13 +54,19 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
         window=settings.rate_limit_window_seconds,
         burst=settings.rate_limit_burst,
     )
-    async with AccountSignals(partial(poke_account, temporal, timeout=CALL)).running() as signals:
+    async with AsyncExitStack() as stack:
+        signals = await stack.enter_async_context(
+            AccountSignals(partial(poke_account, temporal, timeout=CALL)).running()
+        )
+        listening = Database.connect(settings.database_url, pool_size=1, max_overflow=0)
+        stack.push_async_callback(listening.close)
+        ends = await stack.enter_async_context(Notices(listening, purchases.ENDED).running())
         yield CardsServices(
             **vars(connections.services),
             verifier=CardTraderVerifier(cardtrader),
             syncs=BulkSyncs(temporal),
             accounts=AccountWork(temporal),
-            purchases=PurchaseRuns(temporal),
+            purchases=PurchaseRuns(temporal, ends),
             signals=signals,
             signatures=Signatures(connections.services.vault),
             writes_enabled=settings.cardtrader_writes_enabled,

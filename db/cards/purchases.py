@@ -11,12 +11,15 @@ from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, Update, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards import inbox, operations
 from db.cards.intent_tables import purchases
 from domain.cards.purchases import OPEN, State, sentence
+
+ENDED: Final = "purchase_ended"
+"""The channel on which a purchase's end is noticed, by its operation."""
 
 _purchase = purchases.c
 _CAUSE: Final = "purchase"
@@ -111,9 +114,21 @@ async def note_unsent(connection: AsyncConnection, purchase: Purchase) -> None:
 
 
 async def _move(connection: AsyncConnection, purchase: Purchase, start: State, values: dict[str, object]) -> None:
-    named = (_purchase.operation_id == str(purchase.operation_id), _purchase.state == start)
-    if not (await connection.execute(update(purchases).where(*named).values(values))).rowcount:
+    if not (await connection.execute(_moved(purchase, start, values))).rowcount:
         raise PurchaseMoved
+
+
+async def _end(connection: AsyncConnection, purchase: Purchase, start: State, values: dict[str, object]) -> None:
+    """The last move; whoever waits for it is told when it is committed."""
+    ended = _moved(purchase, start, {**values, "ended_at": func.clock_timestamp()})
+    told = ended.returning(func.pg_notify(ENDED, str(purchase.operation_id)))
+    if (await connection.execute(told)).first() is None:
+        raise PurchaseMoved
+
+
+def _moved(purchase: Purchase, start: State, values: dict[str, object]) -> Update:
+    named = (_purchase.operation_id == str(purchase.operation_id), _purchase.state == start)
+    return update(purchases).where(*named).values(values)
 
 
 _SOLD = text("""
@@ -174,7 +189,7 @@ async def confirm(connection: AsyncConnection, purchase: Purchase, left: int) ->
     """
     row = (await connection.execute(_TAKE, _named(purchase) | {"left": left})).one_or_none()
     remaining = row.quantity if row else 0
-    await _move(connection, purchase, "sending", _ended("purchased", remaining=remaining))
+    await _end(connection, purchase, "sending", {"state": "purchased", "remaining": remaining})
     story = {"phase": "done", "remaining": remaining}
     await operations.close(connection, purchase.operation_id, "completed", story)
     if row is None or row.unsettled:
@@ -184,7 +199,7 @@ async def confirm(connection: AsyncConnection, purchase: Purchase, left: int) ->
 async def refuse(connection: AsyncConnection, purchase: Purchase, reason: str, *, left: int | None = None) -> None:
     """Give the copies back, and lower the row to what CardTrader has `left` where that is known."""
     await connection.execute(_RELEASE, _named(purchase) | {"left": left})
-    await _move(connection, purchase, purchase.state, _ended("refused", reason=reason))
+    await _end(connection, purchase, purchase.state, {"state": "refused", "reason": reason})
     story = {"phase": "done", "error": {"code": reason, "message": sentence(reason)}}
     await operations.close(connection, purchase.operation_id, "failed", story)
     await _read_again(connection, purchase)
@@ -192,10 +207,6 @@ async def refuse(connection: AsyncConnection, purchase: Purchase, reason: str, *
 
 def _named(purchase: Purchase) -> dict[str, object]:
     return {"item_id": purchase.item_id, "user_id": purchase.user_id, "copies": purchase.quantity}
-
-
-def _ended(state: State, **values: object) -> dict[str, object]:
-    return {"state": state, "ended_at": func.clock_timestamp(), **values}
 
 
 async def _read_again(connection: AsyncConnection, purchase: Purchase) -> None:

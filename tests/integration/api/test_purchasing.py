@@ -23,6 +23,7 @@ from api.temporal import connect
 from db.cards import purchases
 from db.cards.purchases import Purchase
 from db.cards.tables import user_inventory_items
+from db.notices import Notices
 from db.session import Database
 from domain.cards.purchases import Reason
 from tests.helpers.api import PREFIX, FakePurchases, bearer, error_of, opening, serving, settings_for_tests, token_for
@@ -228,7 +229,12 @@ async def test_without_temporal_the_purchase_is_kept_and_taken_up_later(
     seller: Seller, services: CardsServices, temporal_client: Client
 ) -> None:
     item = await stocked(seller)
-    nowhere = replace(services, purchases=PurchaseRuns(await connect("127.0.0.1:1", "default"), patience=5))
+    nowhere = replace(
+        services,
+        purchases=PurchaseRuns(
+            await connect("127.0.0.1:1", "default"), Notices(services.database, purchases.ENDED), patience=5
+        ),
+    )
     async with serving(create_app(settings_for_tests(), opening(nowhere))) as http:
         assert (await buy(seller, item, http=http, key="lost")).status_code == 202
     handle = temporal_client.get_workflow_handle(purchase_id(seller.user_id, "lost"))
@@ -254,7 +260,9 @@ async def test_without_a_worker_the_buyer_waits_and_is_told_to_come_back(
     seller: Seller, services: CardsServices, temporal_client: Client
 ) -> None:
     item = await stocked(seller)
-    waiting = replace(services, purchases=PurchaseRuns(temporal_client, patience=0.5))
+    waiting = replace(
+        services, purchases=PurchaseRuns(temporal_client, Notices(services.database, purchases.ENDED), patience=0.5)
+    )
     async with serving(create_app(settings_for_tests(), opening(waiting))) as http:
         assert (await buy(seller, item, http=http, key="idle")).status_code == 202
     await temporal_client.get_workflow_handle(purchase_id(seller.user_id, "idle")).terminate()
