@@ -75,8 +75,8 @@ class BackgroundSchedule(BaseModel):
     source_system: str = Field(description="where its rows come from")
     is_enabled: bool = Field(description="whether nights are worked")
     state: ScheduleState = Field(description="completed: the source has no more rows, until it is reset")
-    sync_window_start: time = Field(description="when the window opens, on the clocks of the zone")
-    sync_window_end: time = Field(description="when it closes")
+    sync_window_start: str = Field(description="when the window opens, on the clocks of the zone")
+    sync_window_end: str = Field(description="when it closes")
     zone: str = Field(description="IANA name of the time zone")
     days_to_complete: int = Field(description="nights that the whole table may take")
     rows_per_day: int = Field(description="rows per night, as given or as it follows from the estimate")
@@ -96,9 +96,11 @@ class BackgroundSchedule(BaseModel):
     @classmethod
     def of(cls, schedule: Schedule) -> BackgroundSchedule:
         """As it is shown."""
-        plain = set(cls.model_fields) - {"rows_per_day", "progress_percent", "next_run_at"}
+        made = {"sync_window_start", "sync_window_end", "rows_per_day", "progress_percent", "next_run_at"}
         return cls(
-            **{name: getattr(schedule, name) for name in plain},
+            **{name: getattr(schedule, name) for name in set(cls.model_fields) - made},
+            sync_window_start=schedule.sync_window_start.isoformat(),
+            sync_window_end=schedule.sync_window_end.isoformat(),
             rows_per_day=schedule.plan.share,
             progress_percent=schedule.cursor.percent(schedule.total_rows_estimate),
             next_run_at=schedule.next_run_at if schedule.is_due else None,
