@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage chaos check bench lock example clean
+.PHONY: help install demo flow test coverage chaos check bench lock example clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ install: ## create .venv from requirements.lock (done by every target that needs
 
 demo: install ## start everything and run a bulk sync; ARGS="--products 200000 --exit"
 	@"$(PY)" -m cli demo $(ARGS)
+
+flow: install ## orders in, call-backs out: five steps against the running demo; RECEIPTS=order-101,order-115
+	@"$(PY)" -m cli marketplace flow $(ARGS)
 
 test: install ## all tests, a process per core
 	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile

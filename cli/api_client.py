@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -49,6 +49,17 @@ class _Problem(BaseModel):
 
 class _Envelope(BaseModel):
     error: _Problem
+
+
+class _Flat(BaseModel):
+    """The errors of the marketplace."""
+
+    error: str
+    message: str = ""
+    details: list[_Refused] = []
+
+    def problem(self) -> _Problem:
+        return _Problem(code=self.error, message=self.message or self.error, errors=self.details)
 
 
 class Api:
@@ -133,7 +144,9 @@ def _checked(response: httpx.Response) -> httpx.Response:
 
 
 def _problem(response: httpx.Response) -> _Problem:
-    try:
+    with suppress(ValidationError):
         return _Envelope.model_validate_json(response.text).error
+    try:
+        return _Flat.model_validate_json(response.text).problem()
     except ValidationError:
         return _Problem(message=f"The answer ({response.status_code}) is not this API's. Is the address right?")

@@ -9,6 +9,7 @@ from cli.bridge import schedules
 from cli.bridge.app import app as bridge_app
 from cli.demo.command import demo
 from cli.doctor.command import doctor
+from cli.marketplace.app import app as marketplace_app
 
 app = typer.Typer(
     name="brx-sync",
@@ -28,6 +29,7 @@ app.command()(reconciling.drift)
 sync.app.command("from-cardtrader")(reconciling.from_cardtrader)
 app.add_typer(sync.app, name="sync")
 app.add_typer(bridge_app, name="bridge")
+app.add_typer(marketplace_app, name="marketplace")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(changes.app, name="changes")

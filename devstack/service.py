@@ -23,7 +23,7 @@ from uuid import UUID
 
 from devstack.errors import NotReadyError
 from devstack.keys import DevelopmentKeys, mint_token
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK, free_port, is_free
 from devstack.process import Command, ManagedProcess, run_to_end
 from devstack.simulators.apismith.erp import Sizes
 from devstack.simulators.cardtrader.generator import default_blueprints
@@ -37,6 +37,7 @@ _TOKEN_LIFETIME: Final = timedelta(days=1)
 _SIMULATOR_SECONDS: Final = 300.0
 _WORKER_GRACE_SECONDS: Final = 30.0
 _NEIGHBOURS: Final = ("apismith", "schedulehub")
+_USUAL_RECEIVER: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ServiceOptions:
     """Size and shape. Ports are free ones unless given; `variables` override settings of our processes.
 
     `workers` maps a process name to its queues. `erp`: rows of a simulated ERP, which is there with its hub if given.
+    `callbacks`: a receiver of call-backs, at port 4000 where that is free, and retries within seconds.
     Without `sweeps` no account is reconciled by itself: at that time of day it would be in the way of what is measured
     or tested.
     """
@@ -63,6 +65,7 @@ class ServiceOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     sweeps: bool = False
     erp: Sizes | None = None
+    callbacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,11 @@ class RunningService:
     def apismith_url(self) -> str:
         """The simulated ERP."""
         return self.environment["APISMITH_URL"]
+
+    @property
+    def callbacks_url(self) -> str:
+        """The receiver of call-backs."""
+        return self.environment["CALLBACK_RECEIVER_URL"]
 
     @property
     def schedulehub_url(self) -> str:
@@ -120,6 +128,7 @@ class _Starter:
         self._simulator_port = options.simulator_port or free_port()
         self._api_port = options.api_port or free_port()
         self._neighbours = {} if options.erp is None else {name: _at(free_port()) for name in _NEIGHBOURS}
+        self._receiver_port = _receiver_port() if options.callbacks else None
         self._environment = self._settings()
         self._processes: dict[str, ManagedProcess] = {}
 
@@ -129,12 +138,16 @@ class _Starter:
         neighbours = {name: self._spawn(name, self._neighbour(name)) for name in self._neighbours}
         build_catalogue(self._environment["CATALOG_URL"], default_blueprints(self._options.products))
         self._migrate()
+        if self._receiver_port is not None:
+            receiver = ("-m", "devstack.simulators.callbacks", "--port", str(self._receiver_port))
+            neighbours["callbacks"] = self._spawn("callbacks", receiver)
         api = self._spawn("api", ("-m", "cli", "api", "--port", str(self._api_port)))
         for name, queues in self._options.workers.items():
             self._spawn(name, ("-m", "cli", "worker", *(part for queue in queues for part in ("--queue", queue))))
         self._wait(simulator, f"{self._simulator_url}/control/health", _SIMULATOR_SECONDS)
         for name, process in neighbours.items():
-            self._wait(process, f"{self._neighbours[name]}/control/health", _SIMULATOR_SECONDS)
+            place = self._neighbours.get(name) or self._environment["CALLBACK_RECEIVER_URL"]
+            self._wait(process, f"{place}/control/health", _SIMULATOR_SECONDS)
         self._wait(api, f"{self._api_url}/health/ready", READY_SECONDS)
         return RunningService(self._api_url, self._simulator_url, self._environment, self._keys, self._processes)
 
@@ -158,7 +171,9 @@ class _Starter:
             "STAGING_DIR": str(self._stack.data_dir.absolute() / "staging"),
             **{f"{name}_URL".upper(): url for name, url in self._neighbours.items()},
             **{f"{name}_TOKEN".upper(): STATIC_TOKEN for name in self._neighbours},
-            **({} if self._options.sweeps else {"RECONCILE_INTERVAL_HOURS": "0"}),
+            "MOCK_API_BASE_URL": f"{self._api_url}/marketplace",
+            **({} if self._options.sweeps else {"RECONCILE_INTERVAL_HOURS": "0", "ORDER_SWEEP_SECONDS": "0"}),
+            **({} if self._receiver_port is None else _call_backs_to(self._receiver_port)),
             **self._options.variables,
         }
 
@@ -188,6 +203,21 @@ class _Starter:
 
     def _wait(self, process: ManagedProcess, url: str, deadline: float) -> None:
         process.wait_ready(lambda: _answers(url, self._processes.values()), deadline)
+
+
+def _receiver_port() -> int:
+    return _USUAL_RECEIVER if is_free(_USUAL_RECEIVER) else free_port()
+
+
+def _call_backs_to(port: int) -> dict[str, str]:
+    """Settings of a service that may call this machine back, and does not take minutes for it."""
+    return {
+        "CALLBACK_RECEIVER_URL": _at(port),
+        "CALLBACK_ALLOW_LOOPBACK": "true",
+        "CALLBACK_RETRY_SCHEDULE": "2s,5s,10s",
+        "RECEIPT_RETRY_SCHEDULE": "5s,30s,5m",
+        "ORDER_SWEEP_SECONDS": "5",
+    }
 
 
 def _at(port: int) -> str:

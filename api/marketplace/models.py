@@ -22,7 +22,7 @@ def _number(amount: Decimal) -> int | float:
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-Amount = Annotated[Decimal, PlainSerializer(_number, return_type=float, when_used="json")]
+Amount = Annotated[Decimal, PlainSerializer(_number, return_type=int | float, when_used="json")]
 Moment = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 

@@ -77,6 +77,7 @@ def show_addresses(console: Console, service: RunningService, user_id: UUID) -> 
         ("Temporal Web UI", temporal),
         ("this sync in it", latest_run_url(temporal, bulk_sync_id(user_id))),
         ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
+        ("Receiver of call-backs", f"{service.callbacks_url}/control/main/received"),
     ):
         console.print(f"{name:<22}{address}", soft_wrap=True)
     console.print("\nTry in another terminal:\n")
@@ -101,6 +102,7 @@ def _commands(service: RunningService, user_id: UUID) -> tuple[str, ...]:
         f"{python} sync start {user_id} --follow",
         f"{python} sync progress {user_id}",
         f"{python} inventory list {user_id} --limit 5",
+        "make flow",
         f'curl -H "Authorization: Bearer $BRX_TOKEN" $BRX_API_URL/api/v1/sync/status/{user_id}',
     )
 

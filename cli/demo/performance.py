@@ -18,6 +18,7 @@ from cli.demo.figures import DemoFigures
 from cli.demo.guide import show_addresses, show_figures
 from cli.demo.scenario import Scenario
 from cli.errors import UnfitError
+from devstack.addresses import Addresses
 from devstack.errors import DevStackError
 from devstack.service import RunningService, ServiceOptions, start_service
 from devstack.stack import DevStack
@@ -54,7 +55,9 @@ def perform(story: Story, port: int | None, data_dir: Path, *, fresh: bool, leav
 
 def _perform(story: Story, port: int | None, data_dir: Path, fresh: bool, leave: bool) -> DemoFigures:
     console = out()
-    options = ServiceOptions(products=story.products, seed=story.seed, api_port=port, sweeps=not leave)
+    options = ServiceOptions(
+        products=story.products, seed=story.seed, api_port=port, sweeps=not leave, callbacks=not leave
+    )
     with ExitStack() as stack:
         with console.status("Starting PostgreSQL, Valkey, Temporal, the simulators, the API and the workers"):
             # No address of the environment is used: a demo must never meet a real database.
@@ -65,6 +68,7 @@ def _perform(story: Story, port: int | None, data_dir: Path, fresh: bool, leave:
         figures = scenario.play()
         show_figures(console, figures)
         if not leave:
+            Addresses.of(service).leave(data_dir)
             show_addresses(console, service, scenario.user_id)
             stay(service, console)
     return figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +15,8 @@ from temporalio.client import Client
 
 from cli.demo.books import Simulator, compare, local_stock
 from devstack import DevStack, NotReadyError
+from devstack.addresses import Addresses
+from devstack.keys import PRIVATE_KEY_FILE, DevelopmentKeys
 from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
 from tests.helpers.fake_api import CommandLine
 from workflows.cards.schedules import RECONCILE
@@ -28,7 +31,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         products=PRODUCTS,
         workers={"worker": ("bulk-sync", "high-priority", "default")},
         # So seldom that none will be met.
-        variables={"RECONCILE_INTERVAL_HOURS": "167"},
+        variables={"RECONCILE_INTERVAL_HOURS": "167", "RECEIPT_RETRY_SCHEDULE": "0.5s", "ORDER_SWEEP_SECONDS": "1"},
+        callbacks=True,
     )
     with DevStack(data_dir, services={"postgres", "valkey", "temporal"}, durable=False, environ={}) as stack:
         running = start_service(stack, options)
@@ -117,3 +121,30 @@ def test_a_process_that_dies_is_named_with_its_log(tmp_path: Path) -> None:
         options = ServiceOptions(products=10, workers={}, simulator_flags=("--no-such-flag",))
         with pytest.raises(NotReadyError, match=r"simulator ended with exit code 2\. Last lines of .*simulator\.log"):
             start_service(stack, options)
+
+
+def test_the_flow_of_the_marketplace_shows_the_signed_events(
+    brx: CommandLine, service: RunningService, tmp_path: Path
+) -> None:
+    DevelopmentKeys.ensure(tmp_path / "keys")
+    (tmp_path / "keys" / PRIVATE_KEY_FILE).write_text(service.keys.private_key)
+    Addresses.of(service).leave(tmp_path)
+    outcome = brx("marketplace", "flow", "--data-dir", tmp_path, "--seconds", 30)
+    assert (outcome.code, outcome.err) == (0, ""), outcome
+    titles = ("1. POST /stores/register", "2. POST /orders/import order-101", "3. GET /stores/sync-status")
+    for title in (*titles, "4. POST /webhooks/register sync.started", "5. GET /webhooks", "Events at the receiver"):
+        assert title in outcome.out
+    assert '"amount": 741,' in outcome.out
+    assert outcome.out.count("signature verified") >= 5
+    (endpoint, *_) = re.findall(r'"webhookId": "(\S+)"', outcome.out)
+    place = ("--api-url", service.api_url, "--token")
+    headers = (*place, service.access_token(uuid.uuid4(), org="org-1"))
+    listed = brx("marketplace", "deliveries", endpoint, *headers)
+    assert (listed.code, "delivered" in listed.out) == (0, True), listed
+    assert brx("marketplace", "webhooks", "org-1", *headers).out.count("True") == 3
+    assert "partial" in brx("marketplace", "stores", "org-1", *headers).out
+    assert brx("marketplace", "test", endpoint, *headers).out.endswith("is on its way\n")
+    replayed = brx("marketplace", "replay", endpoint, "--from", 1, *headers)
+    assert re.match(r"Replay \S+ of numbers 1 to \d", replayed.out), replayed
+    stranger = brx("marketplace", "webhooks", "org-1", *place, service.access_token(uuid.uuid4()))
+    assert (stranger.code, stranger.err) == (1, "forbidden: The token does not speak for this organization.\n")
