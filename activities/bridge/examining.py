@@ -87,10 +87,10 @@ class Judged:
         rows = examined.page.rows
         contents = told_payloads(examined.page.mapped, rows, examined.definition.entity, which)
         is_new = self.outcome.rows("insert").filter(which)
-        return [
-            Record(row, key.hex(), content.encode(), new, self.uids.get(key))
-            for row, key, content, new in zip(which.arg_true(), rows.key.filter(which), contents, is_new, strict=True)
-        ]
+        key = rows.key.filter(which)
+        uids = [self.uids.get(one) for one in key] if self.uids else [None] * key.len()
+        columns = which.arg_true(), key.bin.encode("hex"), contents.cast(pl.Binary), is_new
+        return [Record(*record) for record in zip(*(column.to_list() for column in columns), uids, strict=True)]
 
     def waits(self) -> list[Wait]:
         """What the waiting rows wait for."""

@@ -81,27 +81,22 @@ class PageProcessing:
 
     async def _judge(self, attempt: Attempt) -> Judged:
         arrived = await asyncio.to_thread(arrive, attempt.payload, attempt.work.obeyed)
-        recalled, processed = await self._recalled(attempt, arrived)
+        recalled = await self._recalled(attempt, arrived)
         examined = await asyncio.to_thread(examine, arrived, recalled, attempt.work.obeyed)
         if examined.is_at_odds:
-            examined = await self._wholly(examined)
+            examined = await asyncio.to_thread(examine, arrived, nothing(arrived), attempt.work.obeyed)
         async with self._database.begin() as connection:
             await _running(connection, attempt.work.uid)
             await _hold_keys(connection, attempt, examined)
-            since = await pages.keys_processed_since(connection, attempt.work.uid, processed)
-            if examined.recalled.keys and since and key_sets.overlap(examined.keys, since):
-                # What was recalled may be older than what another page told meanwhile.
-                examined = await self._wholly(examined)
             examined = await _with_taken_values(connection, attempt, examined)
             return await _looked_up(connection, attempt.work, examined)
 
-    async def _recalled(self, attempt: Attempt, arrived: Arrived) -> tuple[Recalled, list[int]]:
-        """Rows that are known to the byte; and which pages were through when that was looked up."""
+    async def _recalled(self, attempt: Attempt, arrived: Arrived) -> Recalled:
+        """Rows that are known to the byte; a page that tells of one of them meanwhile comes after this one."""
         work, page_no = attempt.work, attempt.page_no
         if work.sync_type != "full" or not may_recall(work.obeyed):
-            return nothing(arrived), []
+            return nothing(arrived)
         async with self._database.begin() as connection:
-            processed = await pages.processed(connection, work.uid)
             for neighbours in (0, 1):
                 keys = await pages.keys_of_last_full(connection, work.scope, page_no, neighbours=neighbours)
                 known = await record_state.remembered(connection, work.scope, work.uid, keys) if keys else {}
@@ -109,12 +104,7 @@ class PageProcessing:
                 # Rows that came and went have moved others over the edges of the page.
                 if not keys or len(found.rest) <= len(arrived.rows) * MOVED:
                     break
-        return found, processed
-
-    async def _wholly(self, examined: Examined) -> Examined:
-        """With no row recalled."""
-        arrived = examined.arrived
-        return await asyncio.to_thread(examine, arrived, nothing(arrived), examined.definition)
+        return found
 
     async def _tell(self, attempt: Attempt, verdict: Judged) -> Heard:
         records = await asyncio.to_thread(verdict.records)

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import msgspec
+
 from clients.schedulehub import MOST_PER_CALL, RowFailure, ScheduleHub
 
 T = TypeVar("T")
 VANISHED: Final = RowFailure(0, "not_found", "ScheduleHub says that the record is there, and does not find it.")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One row to tell; `key` is its BK_HASH in hex, `uid` the hub's id where it is known."""
 
     row: int

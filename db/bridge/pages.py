@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, all_, any_, cast, delete, func, insert, literal, select, text, update
+from sqlalchemy import Text, any_, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -118,19 +118,6 @@ async def keys_under_way(connection: AsyncConnection, batch_uid: UUID, page_no: 
     """The keys of the other pages that are being processed."""
     others = select(_page["keys"]).where(_page.batch_uid == batch_uid, _page.page_no != page_no)
     return b"".join(await connection.scalars(others.where(_page["keys"].is_not(None), _page.processed_at.is_(None))))
-
-
-async def processed(connection: AsyncConnection, batch_uid: UUID) -> list[int]:
-    """Numbers of the pages that are through."""
-    through = select(_page.page_no).where(_page.batch_uid == batch_uid, _page.processed_at.is_not(None))
-    return list(await connection.scalars(through))
-
-
-async def keys_processed_since(connection: AsyncConnection, batch_uid: UUID, before: Sequence[int]) -> bytes:
-    """The keys of pages that are through now and were not among those before."""
-    through = select(_page["keys"]).where(_page.batch_uid == batch_uid, _page.processed_at.is_not(None))
-    since = _page.page_no != all_(literal(list(before), ARRAY(_page.page_no.type)))
-    return b"".join(await connection.scalars(through.where(since, _page["keys"].is_not(None))))
 
 
 async def keys_of_last_full(connection: AsyncConnection, scope: Scope, page_no: int, *, neighbours: int) -> list[bytes]:

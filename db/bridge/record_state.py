@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, any_, bindparam, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import NullType
 
 from db.bridge.tables import record_state
 from domain.pipeline.key_sets import KEY_BYTES
@@ -33,8 +35,7 @@ class Scope:
         return {"source": self.source_system, "entity": self.entity_name}
 
 
-@dataclass(frozen=True, slots=True)
-class Differing:
+class Differing(msgspec.Struct, frozen=True, gc=False):
     """What is known of a key whose row is not exactly the known one; `data` is None where nothing is known."""
 
     key: bytes
@@ -60,24 +61,26 @@ class Told:
 _DIFFERING = text("""
     SELECT DISTINCT ON (new.key) new.key, known.data_hash, known.rowversion, known.target_uid,
            known.deleted_at IS NOT NULL, known.last_seen_batch IS NOT DISTINCT FROM cast(:batch AS uuid)
-    FROM unnest(:keys, :datas, cast(:rowversions AS text[])) AS new(key, data, rowversion)
+    FROM unnest(cast(:keys AS bytea[]), cast(:datas AS bytea[]), cast(:rowversions AS text[]))
+         AS new(key, data, rowversion)
     LEFT JOIN record_state AS known
       ON known.source_system = :source AND known.entity_name = :entity AND known.bk_hash = new.key
     WHERE known.data_hash IS DISTINCT FROM new.data OR known.rowversion IS DISTINCT FROM new.rowversion
        OR known.deleted_at IS NOT NULL OR known.last_seen_batch = cast(:batch AS uuid)
-""").bindparams(bindparam("keys", type_=_BYTEAS), bindparam("datas", type_=_BYTEAS))
+""")
 
 _INSERT = text("""
     INSERT INTO record_state (source_system, entity_name, bk_hash, data_hash, rowversion, hash_scheme, raw_hash,
                               target_uid, last_seen_batch)
     SELECT :source, :entity, new.key, new.data, new.rowversion, :scheme, new.raw, new.target, cast(:batch AS uuid)
-    FROM unnest(:keys, :datas, cast(:rowversions AS text[]), :raws, cast(:targets AS text[]))
+    FROM unnest(cast(:keys AS bytea[]), cast(:datas AS bytea[]), cast(:rowversions AS text[]), cast(:raws AS bytea[]),
+                cast(:targets AS text[]))
          AS new(key, data, rowversion, raw, target)
     ON CONFLICT (source_system, entity_name, bk_hash) DO UPDATE
     SET data_hash = excluded.data_hash, rowversion = excluded.rowversion, hash_scheme = excluded.hash_scheme,
         raw_hash = excluded.raw_hash, target_uid = coalesce(excluded.target_uid, record_state.target_uid),
         last_seen_batch = excluded.last_seen_batch, deleted_at = NULL
-""").bindparams(*(bindparam(name, type_=_BYTEAS) for name in ("keys", "datas", "raws")))
+""")
 
 
 async def differing(
@@ -169,5 +172,5 @@ def _live(scope: Scope) -> tuple[ColumnElement[bool], ...]:
 
 
 def _is_one_of(keys: Sequence[bytes]) -> ColumnElement[bool]:
-    """One bound array, however many there are."""
-    return _state.bk_hash == any_(literal(list(keys), _BYTEAS))
+    """One bound array, however many there are; of no type for SQLAlchemy, which would look at each key."""
+    return _state.bk_hash == any_(cast(bindparam(None, list(keys), type_=NullType()), _BYTEAS))

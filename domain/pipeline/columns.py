@@ -59,7 +59,7 @@ class Table:
 Cell = tuple[str | None, Kind]
 _ABSENT: Final = object()
 _NOT_STORABLE: Final[Cell] = ("NOT_STORABLE", Kind.BROKEN)
-_ONE_KIND: Final = {str: Kind.TEXT, int: Kind.NUMBER, Decimal: Kind.NUMBER}
+_ONE_KIND: Final = {str: Kind.TEXT, int: Kind.NUMBER, Decimal: Kind.NUMBER, bool: Kind.BOOLEAN}
 _WIDEST_INTEGER: Final = 1_300
 _encode_json: Final = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 
@@ -81,8 +81,9 @@ def _values(rows: Sequence[Mapping[str, object]], name: str) -> list[object]:
 def column(values: Sequence[object]) -> Column:
     """Python values as a column."""
     types = set(map(type, values)) - {type(None)}
-    if len(types) == 1 and (kind := _ONE_KIND.get(next(iter(types)))) is not None:
-        text = _of_one_type(values, kind)
+    kinds = {_ONE_KIND.get(one) for one in types}
+    if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+        text = _of_one_kind(values, kind)
         if text is not None:
             return filled(text, kind)
     return cells([_cell(value) for value in values])
@@ -137,11 +138,13 @@ def all_absent(height: int) -> Column:
     return pl.DataFrame([text, kind])
 
 
-def _of_one_type(values: Sequence[object], kind: Kind) -> pl.Series | None:
+def _of_one_kind(values: Sequence[object], kind: Kind) -> pl.Series | None:
     """The texts; None when a value is unusual and every cell has to be looked at."""
     try:
         if kind is Kind.TEXT:
             return pl.Series(values, dtype=pl.String)
+        if kind is Kind.BOOLEAN:
+            return pl.Series([None if value is None else _boolean(bool(value))[0] for value in values], dtype=pl.String)
         texts = [None if value is None else str(value) for value in values]
     except (UnicodeEncodeError, ValueError):
         return None
