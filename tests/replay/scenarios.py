@@ -26,6 +26,17 @@ from tests.replay.account_scenarios import (
     account_failing,
     account_suspended,
 )
+from tests.replay.bridge_scenarios import (
+    batch_continued,
+    batch_failed,
+    batch_full,
+    batch_stopped,
+    children_rounds,
+    night_completed,
+    night_lost,
+    night_rest,
+    night_share,
+)
 from tests.replay.purchase_scenarios import purchase_at_once, purchase_retried
 from tests.replay.store_scenarios import store_continued, store_paused, store_pushes, store_sweep
 from workflows.cards.contracts import BulkSyncInput
@@ -193,5 +204,14 @@ SCENARIOS: dict[str, Scenario] = {
         store_continued,
         store_paused,
         store_sweep,
+        batch_full,
+        batch_continued,
+        batch_failed,
+        batch_stopped,
+        night_share,
+        night_completed,
+        night_rest,
+        night_lost,
+        children_rounds,
     )
 }

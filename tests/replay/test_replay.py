@@ -15,10 +15,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from tests.replay import mutants
+from tests.replay import bridge_mutants, mutants
 from tests.replay.refresh import scrub
 from tests.replay.scenarios import DIRECTORY, SCENARIOS, START
 from worker import WORKFLOWS
+from workflows.bridge import contracts as bridge_contracts
 from workflows.cards import contracts
 from workflows.cards.contracts import bulk_sync_id
 from workflows.message import Message
@@ -27,7 +28,7 @@ from workflows.store import contracts as store_contracts
 HISTORIES = sorted(DIRECTORY.glob("*.json"))
 FIELDS = {
     name
-    for module in (contracts, store_contracts)
+    for module in (bridge_contracts, contracts, store_contracts)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Message)
     for name in model.model_fields
@@ -70,11 +71,16 @@ def test_every_scenario_is_recorded() -> None:
         (mutants.ChangesFirst, "account_continued-0"),
         (mutants.ReadingFirst, "store_pushes-0"),
         (mutants.Hasty, "store_pushes-0"),
+        (bridge_mutants.OneAtATime, "batch_full-0"),
+        (bridge_mutants.WithoutGrace, "batch_stopped-0"),
+        (bridge_mutants.ClosedUnnoted, "night_lost-0"),
+        (bridge_mutants.WithoutAsking, "night_share-0"),
+        (bridge_mutants.TwiceLooked, "children_rounds-0"),
     ],
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
     path = DIRECTORY / f"{scenario}.json"
-    await replay([mutants.Unchanged, mutants.UnchangedAccount, mutants.UnchangedStore], path)
+    await replay([mutants.Unchanged, mutants.UnchangedAccount, mutants.UnchangedStore, *bridge_mutants.UNCHANGED], path)
     with pytest.raises(NondeterminismError):
         await replay([mutant], path)
 
