@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
 from activities.bridge.errors import BatchClosed, BatchIncomplete, EntityDisabled, EntityUnknown, EntityUnusable
+from clients.schedulehub import RowFailure
+from tests.helpers.bridge_neighbours import FakeHub
 from tests.helpers.bridge_runs import BridgeRuns
-from workflows.bridge.contracts import BatchRef, PageRef
+from workflows.bridge.contracts import BatchRef, PageCounts, PageRef
 
 OPTIONS = {"rowversion": {"kind": "integer"}}
 
@@ -41,8 +45,8 @@ async def test_a_page_waits_for_another_that_has_one_of_its_keys(items: BridgeRu
     first, second = await fetched(items, 2, page_size=1)
     blocked: list[str | None] = []
 
-    class Hub(type(items.hub)):  # type: ignore[misc]
-        async def insert(self, entity: str, records: Any) -> Any:
+    class Hub(FakeHub):
+        async def insert(self, entity: str, records: Sequence[bytes]) -> list[RowFailure]:
             if not blocked:
                 blocked.append(None)
                 with pytest.raises(ApplicationError) as waiting:
@@ -59,21 +63,27 @@ async def test_a_page_waits_for_another_that_has_one_of_its_keys(items: BridgeRu
 
 
 async def test_an_attempt_that_was_given_up_for_dead_cannot_commit(items: BridgeRuns) -> None:
+    """Else its successor, which Temporal listens to, would be told that somebody else was there first."""
     items.erp.tables["items"] = [item("A")]
     [page] = await fetched(items, 1)
-    overtaken = False
+    second_tells, first_is_over = asyncio.Event(), asyncio.Event()
+    successor: list[asyncio.Task[PageCounts]] = []
 
-    class Hub(type(items.hub)):  # type: ignore[misc]
-        async def insert(self, entity: str, records: Any) -> Any:
-            nonlocal overtaken
-            if not overtaken:
-                overtaken = True
-                assert (await items.activity(items.process.process_page, page)).inserted == 1
+    class Hub(FakeHub):
+        async def insert(self, entity: str, records: Sequence[bytes]) -> list[RowFailure]:
+            if not successor:
+                successor.append(asyncio.create_task(items.activity(items.process.process_page, page)))
+                await second_tells.wait()
+            else:
+                second_tells.set()
+                await first_is_over.wait()
             return await super().insert(entity, records)
 
     items.hub = Hub()
     with pytest.raises(BatchClosed):
         await items.activity(items.process.process_page, page)
+    first_is_over.set()
+    assert (await successor[0]).inserted == 1
     batch = await items.run(page.batch_uid)
     assert (batch.metrics.rows_inserted, batch.metrics.retries, items.is_the_same("items")) == (1, 1, True)
 
