@@ -12,6 +12,7 @@ from typing import Final, cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.bridge.announcing import announce
 from activities.bridge.deleting import Deletion, Missing, missing
 from activities.bridge.errors import (
     BatchClosed,
@@ -73,6 +74,7 @@ class BatchLifecycle:
                 return self._planned(work, work.definition)
             obeyed = await _configured(connection, work)
             await batches.begin(connection, work.uid, await _beginning(connection, work, obeyed))
+            await announce(connection, "sync.started", work)
             return self._planned(work, obeyed)
 
     @activity.defn
@@ -95,7 +97,10 @@ class BatchLifecycle:
     async def abort_batch(self, request: Abort) -> None:
         """End without success; one that has ended, or never was, is left alone."""
         async with self._database.begin() as connection:
-            await batches.abort(connection, request.batch_uid, code=request.code, cancelled=request.cancelled)
+            work = await batches.lock(connection, request.batch_uid)
+            aborted = await batches.abort(connection, request.batch_uid, code=request.code, cancelled=request.cancelled)
+            if aborted and work is not None and work.is_running:
+                await announce(connection, "sync.failed", work, {"code": request.code})
 
     def _planned(self, work: Work, obeyed: Definition) -> BatchPlan:
         # One page at a time where the first row with a value is to stand.
@@ -129,6 +134,9 @@ class BatchLifecycle:
             failed = totals.metrics.rows_failed > 0 or verdict.problem is not None
             status: EndStatus = "completed_with_errors" if failed else "completed"
             await _end(connection, current, totals, replace(verdict, deleted=deleted), status)
+            numbers = {"status": status, "rowsFetched": totals.metrics.rows_fetched, "rowsDeleted": deleted}
+            failed_rows = {"rowsFailed": totals.metrics.rows_failed}
+            await announce(connection, "sync.completed", work, {**numbers, **failed_rows})
         return Ended(status=status, deleted=deleted, parents_arrived=woken)
 
 

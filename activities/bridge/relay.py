@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from activities.bridge.announcing import announce
 from activities.support import repeating
 from db.bridge import batches, history
 from db.bridge.history import Batch
@@ -115,7 +116,10 @@ class BatchRelay:
 
     async def _close(self, batch: Batch) -> bool:
         async with self._database.begin() as connection:
+            work = await batches.lock(connection, batch.uid)
             closed = await batches.abort(connection, batch.uid, code="BATCH_INTERRUPTED", cancelled=False)
+            if closed and work is not None and work.is_running:
+                await announce(connection, "sync.failed", work, {"code": "BATCH_INTERRUPTED"})
         _log.warning("batch.interrupted", batch_uid=str(batch.uid), closed=closed)
         return closed
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.cards.announcing import announce_failure
 from db.cards import drift, lifecycle, operations, staging
 from domain.cards.progress import State
 from domain.cards.sync_errors import INTERRUPTED, is_blocking, sentence
@@ -39,6 +40,9 @@ async def abort(connection: AsyncConnection, request: AbortSync) -> bool:
         await _close_account(connection, request, f"{request.code}: {message}", current.operation_metadata)
     await drift.forget_counts(connection, request.user_id, request.operation_id)
     await staging.drop(connection, request.operation_id)
+    if current.status == "running":
+        metadata = current.operation_metadata
+        await announce_failure(connection, request.user_id, request.operation_id, metadata, request.code)
     return True
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards import closing
+from activities.cards.announcing import announce_result, announce_start
 from activities.cards.errors import OperationClosed
 from activities.cards.reporting import conclude
 from activities.cards.watching import Watch, watching
@@ -42,6 +43,7 @@ class SyncOperations:
         async with self._database.begin() as connection:
             if not await lifecycle.begin(connection, ref.user_id, ref.operation_id):
                 raise OperationClosed
+            await announce_start(connection, ref.user_id, ref.operation_id)
         return self._plan
 
     @activity.defn
@@ -78,6 +80,7 @@ class SyncOperations:
             remark = sentence("REMOVALS_HELD") if held else None
             await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
         await staging.drop(connection, request.operation_id)
+        await announce_result(connection, request.user_id, request.operation_id, metadata, result)
         return result
 
     async def _settle_missing(
