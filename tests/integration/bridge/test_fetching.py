@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
 from clients.apismith import Sort, SourceUnusable
+from db.bridge.history import Batch
+from db.bridge.tables import sync_batches
 from tests.helpers.bridge_runs import BridgeRuns
 from workflows.bridge.contracts import BatchRef, PageRef
 
@@ -156,3 +160,32 @@ async def test_mapped_keys_and_rowversions_are_asked_for_by_their_names_at_the_s
     batch = await bridge.sync("items", page_size=3)
     assert (batch.metrics.rows_inserted, batch.last_rowversion) == (4, "3")
     assert (await bridge.sync("items", "incremental")).metrics.rows_fetched == 1
+
+
+async def a_night(bridge: BridgeRuns, schedule: UUID, after: str | None, page_size: int) -> Batch:
+    """One page of a background schedule, from where the one before ended."""
+    uid = await bridge.register("items", "background", page_size=page_size, max_pages=1)
+    values = {"schedule_uid": schedule, "begins_after": after and {"at": after}}
+    async with bridge.database.begin() as connection:
+        await connection.execute(update(sync_batches).where(sync_batches.c.uid == uid).values(values))
+    return await bridge.run(uid)
+
+
+async def test_a_week_of_nights_leaves_the_watermark_of_its_first(items: BridgeRuns) -> None:
+    """What changed behind the cursor meanwhile is for the incremental sync after it."""
+    rows = items.erp.tables["items"] = [item(number, 10 + number) for number in range(6)]
+    schedule = uuid4()
+    assert (await a_night(items, schedule, None, 3)).last_rowversion is None
+    rows[0], rows[5] = item(0, 90), item(5, 91)
+    assert (await a_night(items, schedule, "P-002", 3)).last_rowversion == "15"
+    await items.sync("items", "incremental")
+    assert items.is_the_same("items")
+
+
+async def test_a_row_that_failed_in_an_earlier_night_holds_the_watermark(bridge: BridgeRuns) -> None:
+    await bridge.define("items", ["number"], options=OPTIONS, fields=[{"name": "price", "type": "NUMBER"}])
+    bridge.erp.tables["items"] = [item(0, 10), item(1, 11, price="none"), item(2, 12)]
+    schedule = uuid4()
+    await a_night(bridge, schedule, None, 2)
+    batch = await a_night(bridge, schedule, "P-001", 2)
+    assert batch.last_rowversion == "11"
