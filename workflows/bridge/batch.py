@@ -18,8 +18,8 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import search_attributes
-    from workflows.bridge import steps
+    import workflows.bridge.steps as steps
+    import workflows.search_attributes as search_attributes
     from workflows.bridge.closing import abort_for, give_up, to_the_end
     from workflows.bridge.contracts import (
         BRIDGE_BATCH_WORKFLOW,

@@ -16,7 +16,7 @@ from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedErro
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.bridge import steps
+    import workflows.bridge.steps as steps
     from workflows.bridge.contracts import (
         BRIDGE_BATCH_WORKFLOW,
         MEMO_BATCH,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
 from uuid import uuid4
@@ -15,6 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, TimeoutType
 
 from activities.cards.wiring import Resources, cards_activities
+from tests.helpers.messages import assert_bounded, largest
 from workflows.cards import contracts, steps
 from workflows.cards.contracts import BulkSyncInput, ChunkLost, Counters, Message, SyncPlan
 from workflows.steps import Step, wire_type
@@ -28,44 +28,9 @@ STEPS = [step for step in vars(steps).values() if isinstance(step, Step)]
 MOST_BYTES = 256 * 2**10
 
 
-def nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a JSON schema."""
-    if isinstance(schema, dict):
-        yield schema
-    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
-        yield from nodes(inner)
-
-
-def largest(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    """A value as large as the schema allows."""
-    if reference := schema.get("$ref"):
-        return largest(definitions[reference.rsplit("/", 1)[1]], definitions)
-    if options := schema.get("anyOf"):
-        return max((largest(option, definitions) for option in options), key=lambda value: len(str(value)))
-    if values := schema.get("enum"):
-        return max(values, key=len)
-    if "const" in schema:
-        return schema["const"]
-    kind = schema["type"]
-    if kind == "object":
-        return {name: largest(inner, definitions) for name, inner in schema["properties"].items()}
-    if kind == "array":
-        return [largest(schema["items"], definitions)] * int(schema["maxItems"])
-    if kind == "string":
-        return str(uuid4()) if schema.get("format") == "uuid" else "\U0001f600" * int(schema["maxLength"])
-    return {"integer": schema.get("maximum", 2**63 - 1), "boolean": False, "null": None}[kind]
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_no_field_is_unbounded(model: type[Message]) -> None:
-    for node in nodes(model.model_json_schema()):
-        if node.get("type") == "string":
-            assert {"maxLength", "enum", "const"} & set(node) or node.get("format") == "uuid", node
-        if node.get("type") == "array":
-            assert "maxItems" in node, node
-        if node.get("type") == "object":
-            assert "properties" in node, node
-            assert not node.get("additionalProperties"), node
+    assert_bounded(model)
 
 
 @pytest.mark.parametrize("model", MODELS)

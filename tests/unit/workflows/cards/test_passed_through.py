@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[4]
 WORKFLOWS = {
     path.stem: path
-    for path in sorted((ROOT / "workflows" / "cards").glob("*.py"))
+    for context in ("bridge", "cards")
+    for path in sorted((ROOT / "workflows" / context).glob("*.py"))
     if "@workflow.defn" in path.read_text()
 }
 
