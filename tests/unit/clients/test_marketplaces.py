@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.errors import LimiterUnavailable
@@ -86,6 +86,7 @@ def test_the_wait_a_marketplace_asks_for(headers: dict[str, str], seconds: float
     assert said(429, {}, **headers) == Setback("rate_limited", limited=True, retry_after=expected)
 
 
+@settings(deadline=None)
 @given(st.integers(100, 599), st.binary(max_size=200))
 def test_no_answer_breaks_anything(status: int, body: bytes) -> None:
     assert isinstance(read(status, httpx.Headers(), body), Imported | Refusal | Setback)

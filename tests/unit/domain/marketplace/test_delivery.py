@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.marketplace.delivery import (
@@ -25,6 +25,7 @@ SCHEDULE = parse_schedule("1m,5m,15m")
 CHANCE = st.floats(0, 1, exclude_max=True)
 
 
+@settings(deadline=None)
 @given(st.integers(200, 299), st.integers(1, 9), CHANCE)
 def test_any_2xx_is_success(status: int, attempt: int, chance: float) -> None:
     assert judge(Answer(status), attempt, SCHEDULE, chance) == Verdict("delivered")
@@ -56,6 +57,7 @@ def test_retry_after_does_not_lengthen_a_life() -> None:
     assert judge(Answer(429, retry_after=timedelta(minutes=1)), 4, SCHEDULE, 0) == Verdict("dead")
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0, 199, 301, 307, 400, 404, 429, 500, 503]), st.integers(1, 9), CHANCE)
 def test_every_other_answer_is_a_failure(status: int, attempt: int, chance: float) -> None:
     verdict = judge(Answer(status, error="" if status else "timed out"), attempt, SCHEDULE, chance)
@@ -70,6 +72,7 @@ def test_a_reason_is_ours() -> None:
     assert Answer(error="timed out").reason == "timed out"
 
 
+@settings(deadline=None)
 @given(CHANCE)
 def test_what_is_not_tried_dies_when_its_schedule_would_be_over(chance: float) -> None:
     wait = timedelta(seconds=30)

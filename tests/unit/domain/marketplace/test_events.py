@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.marketplace.events import EVENT_NAMES, Event, body, iso, payload
@@ -30,6 +30,7 @@ def test_an_event_without_a_store_says_so() -> None:
     assert payload(ID, Event("sync.failed", "org", "cause", {}), AT)["storeId"] is None
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.text() | st.integers()))
 def test_a_body_is_json_of_its_payload(name: str, organization: str, data: dict[str, str | int]) -> None:
     fields = payload(ID, Event(name, organization, "cause", data), AT)
@@ -41,6 +42,7 @@ def test_times_are_utc() -> None:
     assert iso(AT.astimezone(timezone(timedelta(hours=5)))) == iso(AT)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**48 - 1), st.integers(0, 2**RANDOM_BITS - 1))
 def test_an_id_is_a_version_7_uuid_of_its_moment(milliseconds: int, random: int) -> None:
     made = uuid7(milliseconds, random)

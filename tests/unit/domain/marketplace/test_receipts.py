@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.marketplace.receipts import (
@@ -54,6 +54,7 @@ def test_permanent_and_transient_failures_are_different_states() -> None:
     assert settle(ORDER, 3, PATIENCE) == Settlement("success", imported=ORDER)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.booleans())
 def test_nobody_tries_for_ever(attempt: int, limited: bool) -> None:
     settled = settle(Setback("later", limited), attempt, PATIENCE)
@@ -92,6 +93,7 @@ def test_the_rules_of_the_seed(latest: list[ReceiptState], expected: str) -> Non
     assert store_status(latest) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(STATES, max_size=40))
 def test_the_status_says_what_the_seed_says(latest: list[ReceiptState]) -> None:
     attempts = [state for state in latest if state != "pending"][:LATEST]

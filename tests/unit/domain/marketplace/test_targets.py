@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.marketplace.targets import MOST_CHARACTERS, TargetRefused, check_url, is_loopback, is_public
@@ -37,6 +37,7 @@ PRIVATE_V4 = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(PRIVATE_V4)
 def test_no_ipv6_form_of_a_private_address_is_public(ip: IPv4Address) -> None:
     number = int(ip)
@@ -82,6 +83,7 @@ def test_what_is_no_target_is_refused(url: str) -> None:
         check_url(url)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_checking_never_fails_otherwise(text: str) -> None:
     is_public(text)
