@@ -13,9 +13,11 @@ from pydantic import SecretStr
 from clients.apismith import FAULTS, SourceRejected, SourceUnavailable, SourceUnusable
 from clients.errors import Postponed
 from clients.neighbour import Credentials, Patience, Place, Request, Transport
+from clients.neighbour.tokens import Login, Tokens
 from clients.neighbour.transport import segment
 from devstack.simulators.neighbour.faults import FaultSpec
-from devstack.simulators.neighbour.tokens import PASSWORD, USERNAME, Tokens
+from devstack.simulators.neighbour.tokens import PASSWORD, USERNAME
+from devstack.simulators.neighbour.tokens import Tokens as Door
 from tests.helpers.neighbours import BY_LOGIN, BY_TOKEN, ErpHere
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -72,11 +74,35 @@ async def test_a_token_that_is_over_is_refreshed_once_for_all() -> None:
     assert (tokens.logins, tokens.refreshes) == (1, 1)
 
 
+class Counting:
+    """Signs in whoever asks, and counts."""
+
+    def __init__(self) -> None:
+        self.logins = self.refreshes = 0
+
+    async def login(self, username: str, password: str) -> Login:
+        self.logins += 1
+        return Login(f"{username}{password}", "r")
+
+    async def refresh(self, refresh_token: str) -> Login:
+        self.refreshes += 1
+        await asyncio.sleep(0)
+        return Login(f"a{self.refreshes}", refresh_token)
+
+
+async def test_who_waited_for_a_renewal_takes_what_it_brought() -> None:
+    counting = Counting()
+    tokens = Tokens(BY_LOGIN, counting)
+    refused = await tokens.current()
+    assert set(await asyncio.gather(*(tokens.renewed(refused) for _ in range(5)))) == {"a1"}
+    assert (counting.logins, counting.refreshes) == (1, 1)
+
+
 async def test_a_refresh_that_is_refused_is_a_new_login() -> None:
     erp = ErpHere()
     client = erp.client(BY_LOGIN)
     await client.execute("items", page_size=5)
-    erp.source.doors.tokens = Tokens("", USERNAME, PASSWORD)
+    erp.source.doors.tokens = Door("", USERNAME, PASSWORD)
     await client.execute("items", page_size=5)
     assert erp.source.doors.tokens.logins == 1
 
