@@ -32,9 +32,7 @@ from observability import configure_logging
 from process import connect_temporal, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
-from workflows.bridge.background import BackgroundSyncWorkflow
-from workflows.bridge.batch import BridgeBatchWorkflow
-from workflows.bridge.children import PendingChildrenWorkflow
+from workflows.bridge.registered import BRIDGE_WORKFLOWS
 from workflows.bridge.schedules import BACKGROUND_PREFIX, bridge_schedules
 from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
@@ -55,10 +53,8 @@ from workflows.task_queues import TaskQueue
 
 WORKFLOWS = (
     AccountWorkflow,
-    BackgroundSyncWorkflow,
-    BridgeBatchWorkflow,
+    *BRIDGE_WORKFLOWS,
     BulkSyncWorkflow,
-    PendingChildrenWorkflow,
     PurchaseWorkflow,
     ReconcileBlueprintWorkflow,
     ReconcileSweepWorkflow,

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.bridge.background import BackgroundNights
 from activities.bridge.batches import BatchLifecycle
 from activities.bridge.children import DueRows
+from activities.bridge.entity_batches import EntityBatches
 from activities.bridge.fetching import PageFetch
 from activities.bridge.processing import PageProcessing
 from activities.bridge.waking import ChildrenWaking
@@ -68,6 +69,7 @@ def bridge_activities(resources: Resources, plan: BatchPlan) -> dict[TaskQueue, 
             lifecycle.abort_batch,
             due.open_children_batches,
             ChildrenWaking(temporal).wake_children,
+            EntityBatches(database, temporal).start_entity_batch,
             nights.open_night,
             nights.next_page,
             nights.close_night,

@@ -20,10 +20,12 @@ from api.bridge.deps import OPERATOR, READER, ServicesDep
 from api.bridge.entity_models import Entity, EntityBody, EntityChange, EntityPage, EntitySummary
 from api.bridge.errors import BatchInProgress, EntityExists
 from api.bridge.parameters import PREFIX, EntityKey, PagingDep
+from api.bridge.services import BridgeServices
 from api.errors import documented
 from api.parameters import Text
 from db.bridge import entities, history, mappings
 from db.bridge.entities import Filters, SavedEntity, SyncStats
+from workflows.bridge.schedules import STOPPED
 
 router = APIRouter(prefix=PREFIX, tags=["entities"])
 
@@ -55,6 +57,7 @@ async def define_entity(body: EntityBody, services: ServicesDep) -> Entity:
         await require_sound(connection, stored)
         await require_scheme(connection, stored)
         await entities.add(connection, stored, sync_enabled=body.sync_enabled, sync_schedule=body.sync_schedule)
+        await _keep_schedule(services, None, await known_entity(connection, stored.entity_name))
         return await _shown(connection, stored.entity_name)
 
 
@@ -77,6 +80,7 @@ async def change_entity(entity: EntityKey, body: EntityChange, services: Service
         await entities.change(connection, saved.uid, stored, sync_enabled=enabled, sync_schedule=body.schedule(saved))
         if body.field_mappings is not None:
             await mappings.replace(connection, stored.entity_name, stored.mappings)
+        await _keep_schedule(services, saved, await known_entity(connection, str(saved.uid)))
         return await _shown(connection, str(saved.uid))
 
 
@@ -93,7 +97,18 @@ async def delete_entity(entity: EntityKey, services: ServicesDep) -> Response:
         if running is not None:
             raise BatchInProgress(saved.stored.entity_name, running.uid)
         await entities.remove(connection, saved.uid)
+        await _keep_schedule(services, saved, None)
     return Response(status_code=204)
+
+
+async def _keep_schedule(services: BridgeServices, before: SavedEntity | None, after: SavedEntity | None) -> None:
+    """Inside the transaction: what Temporal does not take is not saved. What is saved and not told, workers tell."""
+    was = None if before is None else before.scheduled
+    now = None if after is None else after.scheduled
+    if now is not None and now != was:
+        await services.entity_schedules.put(now, held=None if await services.schedules.is_running() else STOPPED)
+    elif was is not None and now is None:
+        await services.entity_schedules.remove(was)
 
 
 async def _shown(connection: AsyncConnection, key: str) -> Entity:

@@ -9,9 +9,11 @@ from api.bridge.parameters import PREFIX
 from api.bridge.schedule_models import Job, SchedulerMessage, SchedulerStatus, ScheduleStats
 from api.bridge.services import BridgeServices
 from api.errors import documented
-from db.bridge import background
+from db.bridge import background, entities
 from db.bridge.background import Schedule
+from db.bridge.entities import ScheduledEntity
 from workflows.bridge.contracts import background_schedule_id
+from workflows.bridge.schedules import STOPPED
 
 router = APIRouter(prefix=f"{PREFIX}/schedules", tags=["schedules"])
 
@@ -50,21 +52,28 @@ async def start_scheduler(services: ServicesDep) -> SchedulerMessage:
     """Release every schedule that is due."""
     was_running = await services.schedules.is_running()
     # Also when it runs already: a schedule that was held by hand in Temporal's own interface runs again.
+    await services.entity_schedules.put_all(await _crons(services), held=None)
     await services.schedules.start_all(await _every(services))
     return SchedulerMessage(message="Scheduler already running" if was_running else "Scheduler started successfully")
 
 
 @router.post("/stop", dependencies=OPERATOR, responses=documented(401, 403))
 async def stop_scheduler(services: ServicesDep) -> SchedulerMessage:
-    """Hold every schedule, that of waiting children too. Nights that are under way go on: stop their batches."""
+    """Hold every schedule, those of entities and children too. What is under way goes on: stop its batches."""
     was_running = await services.schedules.is_running()
     await services.schedules.stop_all(await _every(services))
+    await services.entity_schedules.put_all(await _crons(services), held=STOPPED)
     return SchedulerMessage(message="Scheduler stopped successfully" if was_running else "Scheduler not running")
 
 
 async def _every(services: BridgeServices) -> list[Schedule]:
     async with services.transaction() as connection:
         return await background.every(connection)
+
+
+async def _crons(services: BridgeServices) -> list[ScheduledEntity]:
+    async with services.transaction() as connection:
+        return await entities.scheduled(connection)
 
 
 def _job(schedule: Schedule) -> Job:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from api.bridge.background_schedules import BackgroundSchedules
 from api.bridge.batches import BridgeBatches
+from api.bridge.entity_schedules import EntitySchedules
 from api.bridge.errors import HubUnavailable, SourceUnavailable
 from api.bridge.recent import Recent
 from api.connections import Connections
@@ -29,6 +30,7 @@ class BridgeServices(Services):
     environment: Environment
     batches: BridgeBatches
     schedules: BackgroundSchedules
+    entity_schedules: EntitySchedules
     checks: Mapping[str, Probe]
     counts: Recent[Counts] = field(default_factory=Recent)
     health: Recent[dict[str, Component]] = field(default_factory=Recent)
@@ -54,6 +56,7 @@ async def open_bridge(settings: Settings, connections: Connections) -> AsyncIter
         environment=settings.environment,
         batches=BridgeBatches(connections.temporal),
         schedules=BackgroundSchedules(connections.temporal),
+        entity_schedules=EntitySchedules(connections.temporal),
         checks={
             "database": probes["postgresql"],
             "apismith": PingProbe("APISmith", SourceUnavailable, source.ping),

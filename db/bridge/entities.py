@@ -28,6 +28,21 @@ _SYNCS: Final = ("full", "incremental", "background")
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledEntity:
+    """An entity that is synchronised by a cron expression."""
+
+    uid: UUID
+    entity_name: str
+    cron: str
+    sync_enabled: bool
+
+    @property
+    def held(self) -> str | None:
+        """Why its syncs are not to begin; None when they are."""
+        return None if self.sync_enabled else "switched off"
+
+
+@dataclass(frozen=True, slots=True)
 class SavedEntity:
     """One entity: what the stages obey in `stored`, and what is known of the row."""
 
@@ -38,6 +53,13 @@ class SavedEntity:
     mappings: tuple[SavedMapping, ...]
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def scheduled(self) -> ScheduledEntity | None:
+        """By which it is synchronised, if it is."""
+        if self.sync_schedule is None:
+            return None
+        return ScheduledEntity(self.uid, self.stored.entity_name, self.sync_schedule, self.sync_enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +96,13 @@ async def find(connection: AsyncConnection, key: str) -> SavedEntity | None:
 async def everything(connection: AsyncConnection) -> list[SavedEntity]:
     """All entities, by name."""
     return await _read(connection, select(entity_config).order_by(_entity.entity_name))
+
+
+async def scheduled(connection: AsyncConnection) -> list[ScheduledEntity]:
+    """Those that are synchronised by a cron expression."""
+    query = select(_entity.uid, _entity.entity_name, _entity.sync_schedule, _entity.sync_enabled)
+    rows = await connection.execute(query.where(_entity.sync_schedule.is_not(None)).order_by(_entity.entity_name))
+    return [ScheduledEntity(*row) for row in rows]
 
 
 async def page(

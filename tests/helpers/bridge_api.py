@@ -15,10 +15,12 @@ from starlette.routing import Mount
 
 from api.bridge.background_schedules import BackgroundSchedules
 from api.bridge.batches import BridgeBatches
+from api.bridge.entity_schedules import EntitySchedules
 from api.bridge.services import BridgeServices
 from api.main import create_app
 from api.services import Services
 from db.bridge.background import Schedule
+from db.bridge.entities import ScheduledEntity
 from db.bridge.history import Batch
 from db.session import Database
 from tests.helpers.api import bearer, fake_services, healthy_probes, opening, serving, settings_for_tests, token_for
@@ -99,6 +101,26 @@ class FakeSchedules(BackgroundSchedules):
             raise self.error
 
 
+@dataclass
+class FakeEntitySchedules(EntitySchedules):
+    """What would be at Temporal, by uid, with the reason for which it is held."""
+
+    error: Exception | None = None
+    known: dict[UUID, tuple[str, str | None]] = field(default_factory=dict)
+
+    async def put(self, entity: ScheduledEntity, *, held: str | None = None) -> None:
+        """Remember."""
+        if self.error is not None:
+            raise self.error
+        self.known[entity.uid] = (entity.cron, entity.held or held)
+
+    async def remove(self, entity: ScheduledEntity) -> None:
+        """Forget."""
+        if self.error is not None:
+            raise self.error
+        self.known.pop(entity.uid, None)
+
+
 def as_role(*roles: str) -> dict[str, str]:
     """Headers of somebody with these roles."""
     return bearer(token_for(uuid4(), roles=list(roles)))
@@ -114,6 +136,7 @@ def fake_bridge(database: Database | None = None, **changes: Any) -> BridgeServi
             "environment": "test",
             "batches": FakeBatches(),
             "schedules": FakeSchedules(),
+            "entity_schedules": FakeEntitySchedules(),
             "checks": healthy_probes(),
             **changes,
         }

@@ -23,11 +23,14 @@ from domain.pipeline.nights import full_hours
 from domain.pipeline.windows import Window
 from workflows.bridge.contracts import (
     BACKGROUND_SYNC_WORKFLOW,
+    ENTITY_SYNC_WORKFLOW,
     PENDING_CHILDREN_ID,
     PENDING_CHILDREN_WORKFLOW,
     ChildrenState,
+    EntitySync,
     NightRun,
     background_sync_id,
+    entity_sync_id,
 )
 from workflows.bridge.starting import night_attributes
 from workflows.schedules import PREFIX
@@ -71,6 +74,30 @@ def background_schedule(uid: UUID, entity_name: str, window: Window, *, held: st
         action=action,
         spec=looks(window),
         # A night that lasts longer than its window is not overtaken by the next.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+        state=ScheduleState(paused=held is not None, note=held),
+    )
+
+
+def entity_schedule_id(entity_uid: UUID) -> str:
+    """Of the schedule by which an entity is synchronised."""
+    return f"{BACKGROUND_PREFIX}entity-{entity_uid}"
+
+
+def entity_schedule(uid: UUID, entity_name: str, cron: str, *, held: str | None = None) -> Schedule:
+    """The schedule by which an entity is synchronised; `cron` has five fields and is in UTC."""
+    action = ScheduleActionStartWorkflow(
+        ENTITY_SYNC_WORKFLOW,
+        EntitySync(entity_uid=uid),
+        id=entity_sync_id(uid),
+        task_queue=HIGH_PRIORITY,
+        static_summary=f"Scheduled sync of {entity_name}",
+        typed_search_attributes=night_attributes(entity_name),
+    )
+    return Schedule(
+        action=action,
+        spec=ScheduleSpec(cron_expressions=[cron]),
+        # After an outage one sync brings what several would have.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
         state=ScheduleState(paused=held is not None, note=held),
     )

@@ -12,6 +12,8 @@ with workflow.unsafe.imports_passed_through():
         BatchRef,
         ChildrenBatches,
         Ended,
+        EntityBatch,
+        EntityBatchStarted,
         Fetched,
         NextPage,
         NightLost,
@@ -37,3 +39,5 @@ OPEN_CHILDREN_BATCHES = Step("open_children_batches", Round, ChildrenBatches, po
 OPEN_NIGHT = Step("open_night", NightRef, NightOpened, policies.DATABASE, DEFAULT)
 NEXT_PAGE = Step("next_page", NextPage, NightStep, policies.DATABASE, DEFAULT)
 CLOSE_NIGHT = Step("close_night", NightLost, type(None), policies.DATABASE, DEFAULT)
+
+START_ENTITY_BATCH = Step("start_entity_batch", EntityBatch, EntityBatchStarted, policies.DATABASE, DEFAULT)

@@ -44,11 +44,19 @@ from workflows.bridge.contracts.children import (
     ChildrenState,
     Round,
 )
+from workflows.bridge.contracts.entity_sync import (
+    ENTITY_SYNC_WORKFLOW,
+    EntityBatch,
+    EntityBatchStarted,
+    EntitySync,
+    entity_sync_id,
+)
 from workflows.message import Message
 
 __all__ = [
     "BACKGROUND_SYNC_WORKFLOW",
     "BRIDGE_BATCH_WORKFLOW",
+    "ENTITY_SYNC_WORKFLOW",
     "MEMO_BATCH",
     "MOST_BATCHES",
     "MOST_ROWS_PER_PAGE",
@@ -64,6 +72,9 @@ __all__ = [
     "ChildrenState",
     "EndStatus",
     "Ended",
+    "EntityBatch",
+    "EntityBatchStarted",
+    "EntitySync",
     "Fetched",
     "LiveBatch",
     "Message",
@@ -83,4 +94,5 @@ __all__ = [
     "background_schedule_id",
     "background_sync_id",
     "bridge_batch_id",
+    "entity_sync_id",
 ]
