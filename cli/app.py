@@ -10,6 +10,8 @@ from cli.bridge.app import app as bridge_app
 from cli.demo.command import demo
 from cli.doctor.command import doctor
 from cli.marketplace.app import app as marketplace_app
+from cli.store.commands import app as store_app
+from cli.store.worker_health import worker_health
 
 app = typer.Typer(
     name="brx-sync",
@@ -23,6 +25,7 @@ app.command()(doctor)
 app.command()(servers.api)
 app.command()(servers.worker)
 app.command()(servers.migrate)
+app.command()(worker_health)
 app.command()(sync.link)
 app.command()(sync.disconnect)
 app.command()(reconciling.drift)
@@ -30,6 +33,7 @@ sync.app.command("from-cardtrader")(reconciling.from_cardtrader)
 app.add_typer(sync.app, name="sync")
 app.add_typer(bridge_app, name="bridge")
 app.add_typer(marketplace_app, name="marketplace")
+app.add_typer(store_app, name="store")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(changes.app, name="changes")
