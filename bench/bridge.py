@@ -21,13 +21,13 @@ import httpx
 
 from bench.bridge_contents import dlt_digest
 from bench.bridge_floor import floor_seconds
-from bench.bridge_rows import Measured, cold_row, delta_row
+from bench.bridge_rows import Measured, cold_row, delta_row, used
 from bench.campaign import Say
 from bench.errors import WrongResult
 from bench.floor import settle
 from bench.peer import Form, NoPeer, Peer
 from bench.rows import Origin, Row
-from bench.usage import Meter
+from bench.usage import Meter, difference
 from cli.bridge_demo.contents import digest, expected, held
 from cli.bridge_demo.entities import ITEMS, SITES, DemoEntity
 from cli.bridge_demo.figures import BatchFigures
@@ -94,12 +94,14 @@ class Site:
 
     def _sync(self, entity: DemoEntity, name: str, sync_type: str, fates: Mapping[str, int]) -> float:
         asyncio.run(settle(self.database_url))
+        before = self.meter.cpu()
         figures, seconds = self.bridge.timed(entity, sync_type, PAGE)
+        self.measured.cpu[name] = difference(self.meter.cpu(), before)
         require(name, figures, fates)
         erp = digest(expected(self.neighbours.rows(entity.name), entity))
         if erp != digest(held(self.neighbours.records(entity.name))):
             raise WrongResult(f"{name}: the hub holds other contents than the ERP")
-        self.say(f"  {name} {seconds:.2f} s")
+        self.say(f"  {name} {seconds:.2f} s; {used(self.measured.cpu[name])}")
         return seconds
 
     def _peers(self) -> dict[Form, float]:

@@ -9,16 +9,18 @@ from typing import Final
 from bench.floor import middle
 from bench.peer import Form
 from bench.rows import Origin, Row
+from bench.usage import CpuSeconds
 
 _MILLION: Final = 1_000_000
 _MOST_RATIO: Final = 3.0
 _LEVEL: Final = 1.1
 _DELTA_SECONDS: Final = 10.0
+_SHOWN: Final = ("workers", "postgres", "apismith", "schedulehub", "temporal", "api")
 
 
 @dataclass
 class Measured:
-    """Seconds; dlt's by the form of its input, empty where it could not be had."""
+    """Seconds; dlt's by the form of its input, empty where it could not be had. `cpu`: of each batch by process."""
 
     floor: list[float] = field(default_factory=list)
     cold: float = 0.0
@@ -27,6 +29,7 @@ class Measured:
     dlt_cold: dict[Form, float] = field(default_factory=dict)
     dlt_delta: dict[Form, float] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
+    cpu: dict[str, CpuSeconds] = field(default_factory=dict)
 
 
 def cold_row(rows: int, measured: Measured, without: str, origin: Origin) -> Row:
@@ -45,7 +48,8 @@ def cold_row(rows: int, measured: Measured, without: str, origin: Origin) -> Row
         target="<= 3 x; ahead of dlt on dicts, level with it on Arrow",
         met=False if ratio > _MOST_RATIO or (peers and not beside) else beside or None,
         peak_rss_mib=measured.peak_rss_mib,
-        note=f"rows; {_beside(peers, without)}; contents equal by digest; floor {listed} s",
+        note=f"rows; {_beside(peers, without)}; contents equal by digest; floor {listed} s; "
+        f"{used(measured.cpu.get('bridge_cold', {}))}",
         **origin.model_dump(),
     )
 
@@ -64,9 +68,18 @@ def delta_row(rows: int, measured: Measured, without: str, origin: Origin) -> Ro
         met=False if is_slow else ahead or None if rows >= _MILLION else None,
         peak_rss_mib=measured.peak_rss_mib,
         note=f"rows, all of them fetched and compared; {_beside(peers, without)}; contents equal by digest; "
-        f"an incremental fetch of another percent {measured.incremental:.2f} s",
+        f"an incremental fetch of another percent {measured.incremental:.2f} s; "
+        f"{used(measured.cpu.get('bridge_delta', {}))}",
         **origin.model_dump(),
     )
+
+
+def used(cpu: CpuSeconds) -> str:
+    """Who used the processors; on a busy machine this tells more than the clock."""
+    ours = sum(seconds for name, seconds in cpu.items() if not name.startswith("machine"))
+    other = max(0.0, cpu.get("machine busy", ours) - ours)
+    shown = {**{name: cpu.get(name, 0.0) for name in _SHOWN}, "not ours": other}
+    return "CPU s: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in shown.items())
 
 
 def _beside(peers: Mapping[Form, float], without: str) -> str:

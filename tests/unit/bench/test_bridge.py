@@ -14,7 +14,7 @@ import pytest
 from bench.bridge import require
 from bench.bridge_contents import as_told
 from bench.bridge_floor import PAGE, pages, parsed
-from bench.bridge_rows import Measured, cold_row, delta_row
+from bench.bridge_rows import Measured, cold_row, delta_row, used
 from bench.errors import WrongResult
 from bench.peer import LOCK
 from bench.rows import Origin
@@ -67,6 +67,11 @@ def test_a_second_sync_is_judged_by_the_promise_and_its_peer(
     rows: int, changes: dict[str, Any], met: bool | None
 ) -> None:
     assert delta_row(rows, replace(WELL, **changes), "not there", ORIGIN).met is met
+
+
+def test_what_other_programs_took_is_told() -> None:
+    assert used({"workers": 2.0, "bench": 1.0, "machine busy": 10.0, "machine steal": 5.0}).endswith("not ours 7.0")
+    assert used({}).endswith("not ours 0.0")
 
 
 @pytest.mark.parametrize(
