@@ -14,6 +14,7 @@ from uuid import UUID, uuid4, uuid5
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.cards.news import SaleNews
 from activities.cards.rereading import BlueprintReader, Rereading
 from activities.cards.sending import ChangeSender
 from activities.cards.settling import ChangeSettler
@@ -49,9 +50,11 @@ class AccountChanges:
         patience: Patience | None = None,
     ) -> None:
         self._database, self._reader = database, reader
-        self._sender, self._settler = ChangeSender(database), ChangeSettler(database)
         self._writes_enabled = writes_enabled
         self._patience = patience or Patience()
+        skew = timedelta(seconds=self._patience.skew)
+        self._sender = ChangeSender(database)
+        self._settler = ChangeSettler(database, SaleNews(database, reader.vault), skew=skew)
 
     @activity.defn
     async def take_changes(self, ref: AccountRef) -> ChangeStep:

@@ -6,36 +6,22 @@ moves only after all sales of its page are committed. A dry run notes what it wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.errors import AccountNotLinked, OperationClosed
+from activities.cards.found_orders import FoundOrder, take_in, untold
 from activities.cards.rereading import BlueprintReader
 from activities.support import beating, postponing
 from clients.cardtrader import CardTraderClient
-from clients.cardtrader.orders import Order
-from db.cards import drift, inbox, lifecycle, order_reading, sales, sellers
+from db.cards import drift, lifecycle, order_reading, sellers
 from db.cards.drift import FoundSale
 from db.session import Database
 from db.vault import Vault
-from domain.cards.orders import Verdict, judge_found
+from domain.cards.orders import Verdict
 from workflows.cards.contracts import FoundOrders, OperationRef
-
-FOUND = "order.found"
-"""The cause of an event that nobody sent."""
-
-
-@dataclass(frozen=True)
-class _Sale:
-    """An order with the sales that nothing told of yet."""
-
-    order: Order
-    verdict: Verdict
 
 
 class MissedOrders:
@@ -80,50 +66,24 @@ class MissedOrders:
     async def _read(self, ref: OperationRef, client: CardTraderClient, after: int, *, dry_run: bool) -> FoundOrders:
         read = missed = 0
         async for page in client.orders.pages(from_id=after):
-            untold = await self._untold(ref.user_id, page)
-            missed += sum([await self._work_in(ref, sale, dry_run=dry_run) for sale in untold])
+            async with self._database.begin() as connection:
+                found = await untold(connection, ref.user_id, page)
+            missed += sum([await self._work_in(ref, sale, dry_run=dry_run) for sale in found])
             read += len(page)
             if not dry_run:
                 async with self._database.begin() as connection:
                     await order_reading.move_on(connection, ref.user_id, page[-1].id)
         return FoundOrders(read=read, missed=missed)
 
-    async def _untold(self, user_id: UUID, page: Sequence[Order]) -> list[_Sale]:
-        """The orders of a page with sales that were not counted yet, with only these."""
-        async with self._database.begin() as connection:
-            counted = await order_reading.counted(connection, user_id, [order.id for order in page])
-        judged = (_Sale(order, judge_found(order.id, msgspec.json.encode(order))) for order in page)
-        left = (_Sale(sale.order, _only_new(sale.verdict, counted)) for sale in judged)
-        return [sale for sale in left if sale.verdict.lines]
-
-    async def _work_in(self, ref: OperationRef, sale: _Sale, *, dry_run: bool) -> bool:
+    async def _work_in(self, ref: OperationRef, sale: FoundOrder, *, dry_run: bool) -> bool:
         """Whether it was still untold."""
         async with self._database.begin() as connection:
             await _running(connection, ref.operation_id)
             evidence = await _evidence(connection, ref.user_id, sale.verdict)
-            if not dry_run and not await self._apply(connection, ref, sale):
+            if not dry_run and not await take_in(connection, self._vault, ref.user_id, str(ref.operation_id), sale):
                 return False
             await drift.add_sales(connection, ref.user_id, ref.operation_id, evidence)
         return True
-
-    async def _apply(self, connection: AsyncConnection, ref: OperationRef, sale: _Sale) -> bool:
-        """What a webhook of this order would do, had it come."""
-        event_id = await inbox.receive(
-            connection,
-            ref.user_id,
-            f"found:{ref.operation_id}:{sale.order.id}",
-            cause=FOUND,
-            mode="live",
-            body_encrypted=self._vault.encrypt_bytes(msgspec.json.encode(sale.order)),
-        )
-        if event_id is None:
-            return False
-        applied = await sales.apply(connection, ref.user_id, sale.verdict)
-        if applied.outcome:
-            await inbox.conclude(connection, event_id, applied.outcome)
-        else:
-            await inbox.await_reread(connection, event_id, applied.blueprint_ids, unmatched=applied.unmatched)
-        return not applied.outcome
 
 
 async def _running(connection: AsyncConnection, operation_id: UUID) -> dict[str, object]:
@@ -132,11 +92,6 @@ async def _running(connection: AsyncConnection, operation_id: UUID) -> dict[str,
         raise OperationClosed
     metadata: dict[str, object] = current.operation_metadata
     return metadata
-
-
-def _only_new(verdict: Verdict, counted: set[tuple[int, int]]) -> Verdict:
-    lines = tuple(line for line in verdict.lines if line.sold and (verdict.order_id, line.item_id) not in counted)
-    return Verdict(verdict.order_id, lines, verdict.reread, reason=verdict.reason)
 
 
 async def _evidence(connection: AsyncConnection, user_id: UUID, verdict: Verdict) -> list[FoundSale]:

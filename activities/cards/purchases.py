@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards.errors import AccountNotLinked, OperationClosed
+from activities.cards.news import SaleNews
 from activities.cards.purchase_waits import AwaitingTurn, Patience, Unsettled, WritesStopped
 from activities.support import beating, postponing
 from clients.cardtrader import CardTrader, CardTraderClient
@@ -74,6 +75,7 @@ class Purchases:
         self._database, self._vault, self._cardtrader = database, vault, cardtrader
         self._patience, self._sleep = patience or Patience(), sleep
         self._writes_enabled = writes_enabled
+        self._news = SaleNews(database, vault)
 
     @activity.defn
     async def take_copies(self, ref: PurchaseRef) -> PurchaseOutcome:
@@ -167,9 +169,13 @@ class Purchases:
             raise AssertionError("unreachable: both are committed with the state")
         if (early := self._patience.settling - purchase.since_sent) > timedelta():
             raise Unsettled(retry_after=early.total_seconds())
-        now = await _on_sale(self._client(turn), purchase)
-        async with self._database.begin() as connection:
-            sold = await purchases.sold_since_sent(connection, purchase)
+        client = self._client(turn)
+        before = await self._sold(client, purchase)
+        now = await _on_sale(client, purchase)
+        sold = await self._sold(client, purchase)
+        if sold != before:
+            # Of a sale that was told meanwhile nobody knows whether this stock shows it.
+            raise Unsettled(retry_after=1)
         if sold is None:
             return await self._refuse(purchase, "OUTCOME_UNKNOWN", left=now or 0)
         outcome = outcome_of_taking(before=purchase.quantity_before, copies=purchase.quantity, now=now, sold=sold)
@@ -181,6 +187,12 @@ class Purchases:
             await purchases.note_unsent(connection, purchase)
         unsent = replace(purchase, state="taking", quantity_before=None, since_sent=None)
         return await self._decide(replace(turn, purchase=unsent))
+
+    async def _sold(self, client: CardTraderClient, purchase: Purchase) -> int | None:
+        """Copies sold since the request, also those whose webhook is still to come; None: edits changed it too."""
+        await self._news.catch_up(client, purchase.user_id)
+        async with self._database.begin() as connection:
+            return await purchases.sold_since_sent(connection, purchase)
 
     async def _confirm(self, purchase: Purchase, left: int) -> PurchaseOutcome:
         try:

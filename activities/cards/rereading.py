@@ -68,6 +68,11 @@ class BlueprintReader:
         self._cardtrader = cardtrader
         self._catalog = catalog
 
+    @property
+    def vault(self) -> Vault:
+        """What opens the accounts' secrets."""
+        return self._vault
+
     async def read_again(self, reading: Rereading, blueprints: Sequence[int]) -> None:
         """Settle every blueprint (ascending). Raises `AccountNotLinked`, CardTrader's, limiter or database errors."""
         client = await self.client(reading.user_id, reading.klass)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -16,7 +17,10 @@ _PAGE: Final = 100
 
 
 class OrderItem(msgspec.Struct, frozen=True):
-    """One line. Lines may repeat a product, one per copy; `deleted_at` (ISO 8601) tells that it does not count."""
+    """One line. Lines may repeat a product, one per copy; `deleted_at` (ISO 8601) tells that it does not count.
+
+    `created_at` is when it was sold, by CardTrader's clock.
+    """
 
     id: Id
     quantity: int = 1
@@ -25,6 +29,7 @@ class OrderItem(msgspec.Struct, frozen=True):
     hub_pending_order_id: int | None = None
     deleted_at: str | None = None
     user_data_field: str | None = None
+    created_at: datetime | None = None
 
 
 class Order(msgspec.Struct, frozen=True):

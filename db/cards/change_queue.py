@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cards.changes import Change, Wanted
+from domain.cards.outcomes import Sold
 
 _COLUMNS: Final = (
     "change.id, change.operation_id, change.action, change.item_id, change.blueprint_id, change.product_id,"
@@ -47,15 +48,15 @@ _SOLD: Final = text("""
         SELECT * FROM unnest(cast(:ids AS bigint[]), cast(:blueprints AS int[]), cast(:sent_at AS timestamptz[]))
                       AS sent(id, blueprint_id, sent_at)
     ), sale AS (
-        SELECT sent.id, line.product_id, line.quantity
+        SELECT sent.id, line.product_id, line.quantity, line.order_id, line.order_item_id
         FROM sent JOIN order_lines AS line ON line.blueprint_id = sent.blueprint_id AND line.created_at >= sent.sent_at
         WHERE line.user_id = :user_id AND line.product_id IS NOT NULL
         UNION ALL
-        SELECT sent.id, bought.product_id, bought.quantity
+        SELECT sent.id, bought.product_id, bought.quantity, NULL, NULL
         FROM sent JOIN purchases AS bought ON bought.blueprint_id = sent.blueprint_id AND bought.sent_at >= sent.sent_at
         WHERE bought.user_id = :user_id AND bought.state = 'purchased'
     )
-    SELECT id, product_id, sum(quantity)::int AS copies FROM sale GROUP BY id, product_id
+    SELECT id, product_id, quantity, order_id, order_item_id FROM sale
 """)
 # Under way when the change was sent or still so, or of unknown outcome: nobody knows which quantity shows its copies.
 _BESIDE: Final = text("""
@@ -109,13 +110,13 @@ async def to_verify(
     return [(_change(row), row.state == "accepted") for row in await connection.execute(_TO_VERIFY, values)]
 
 
-async def sold_since(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> dict[int, dict[int, int]]:
-    """By change: copies by product, of its blueprint, sold since it was sent: orders told of, or bought here."""
+async def sold_since(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> dict[int, list[Sold]]:
+    """By change: what was sold of its blueprint since it was sent: orders told of since, or bought here."""
     found = await connection.execute(_SOLD, _sendings(user_id, sent))
-    sold: dict[int, dict[int, int]] = {one.change.id: {} for one in sent}
-    for change_id, product_id, copies in found:
-        sold[change_id][product_id] = copies
-    return sold
+    sold: dict[int, list[Sold]] = {one.change.id: [] for one in sent}
+    for change_id, product_id, copies, order_id, item_id in found:
+        sold[change_id].append(Sold(product_id, copies, None if order_id is None else (order_id, item_id)))
+    return {change_id: sorted(sales, key=repr) for change_id, sales in sold.items()}
 
 
 async def beside_purchases(connection: AsyncConnection, user_id: UUID, sent: Sequence[Sent]) -> set[int]:

@@ -18,12 +18,13 @@ class Patience:
     """Seconds before CardTrader's stock is believed after a lost answer; the request may still be worked on.
 
     `listings`: a bulk call that creates works on after its answer is lost, and what comes late would be doubled.
-    `look_seconds`: before every look at a job; CardTrader allows one a second.
+    `look_seconds`: before every look at a job; CardTrader allows one a second. `skew`: how far its clock may be off.
     """
 
     seconds: float = 5.0
     listings: float = 30.0
     look_seconds: int = 1
+    skew: float = 2.0
 
 
 def next_work(*, waiting: int, slow: int, in_job: int, unknown: int, done: int) -> Work:

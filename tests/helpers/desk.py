@@ -21,7 +21,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.cards.changes import AccountChanges
 from activities.cards.rereading import BlueprintReader, Rereading
 from clients.cardtrader import CardTrader
-from db.cards import intents, plans
+from db.cards import intents, order_reading, plans
 from db.cards.intents import NewListing
 from db.session import Database
 from devstack.simulators.cardtrader.blueprints import blueprint
@@ -38,7 +38,7 @@ from workflows.cards.contracts import AccountRef, ChangeBatch, ChangeStep
 
 TOKEN = "desk-seller"
 KNOBS = Knobs(enforce_limits=False, job_pending=0.0, job_running=0.0)
-AT_ONCE = Patience(seconds=0, listings=0, look_seconds=0)
+AT_ONCE = Patience(seconds=0, listings=0, look_seconds=0, skew=0.001)
 
 
 @dataclass
@@ -166,6 +166,11 @@ class Desk:
     def sell(self, product_id: int, copies: int = 1) -> None:
         """Sell without telling us."""
         self.market.orders.sell(self.seller, [SaleLine(product_id, copies)], zero=False)
+
+    async def reads_orders(self) -> None:
+        """From here on orders are read where a lost answer is judged."""
+        async with self.database.begin() as connection:
+            await order_reading.move_on(connection, self.user_id, 0)
 
     async def told_of_sale(self, product_id: int, copies: int = 1) -> None:
         """Its webhook has come."""

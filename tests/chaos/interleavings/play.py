@@ -88,7 +88,7 @@ async def syncs(world: World, count: int) -> None:
 async def settle(world: World) -> None:
     """Rest: pokes are repeated until nothing is open; what no news told of is repaired by a whole sync."""
     world.calm()
-    world.spawn(world.keeper.link())
+    world.spawn(world.schedule.process("keeper", world.keeper.link, mortal=False))
     await work_off(world)
     synced = await world.rows(_SYNCED)
     if world.story.losses or not synced:

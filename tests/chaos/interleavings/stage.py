@@ -115,6 +115,7 @@ class Stage:
                 token_encrypted=vault.encrypt(TOKEN),
                 secret_encrypted=vault.encrypt(world.seller.secret),
                 cardtrader_user_id=world.seller.spec.user_id,
+                newest_order_id=0,
             )
 
 
@@ -125,7 +126,7 @@ def _hasty(resources: Resources) -> Activities:
         database,
         BlueprintReader(database, vault, cardtrader, resources.catalog),
         writes_enabled=True,
-        patience=Patience(0.0, 0.0),
+        patience=Patience(0.0, 0.0, skew=0.001),
     )
     purchases = Purchases(
         database, vault, cardtrader, patience=PurchasePatience(settling=timedelta(0)), sleep=lambda _: pause("turn")

@@ -98,6 +98,53 @@ async def test_a_sale_that_is_told_while_the_stock_is_read_does_not_decide(desk:
 
 
 @LOST
+async def test_a_sale_whose_webhook_is_later_than_the_wait_is_read_in_the_orders(desk: Desk, kind: Any) -> None:
+    """Of as many copies as the difference: by the copies alone the sale would be taken for it, or it for the sale."""
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    await desk.reads_orders()
+    task = await desk.edit(product, quantity=had - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+    desk.sell(product)
+    await desk.work()
+    assert (desk.on_sale(product).quantity, (await desk.ended(task)).status) == (had - 2, "completed")
+    assert await desk.stock.one("SELECT count(*) FROM order_lines WHERE user_id = :user AND decrement_applied") == 1
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_a_sale_before_the_sending_that_is_told_after_it_is_none_since(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    await desk.reads_orders()
+    task = await desk.edit(product, quantity=had - 1)
+    desk.sell(product)
+    desk.fault(kind, path="increment", count=1)
+    await desk.work()
+    assert (desk.on_sale(product).quantity, (await desk.ended(task)).status) == (had - 2, "completed")
+    assert await desk.differences() == []
+
+
+@LOST
+async def test_a_sale_while_the_stock_is_read_does_not_decide_though_its_webhook_is_lost(desk: Desk, kind: Any) -> None:
+    product, *_ = desk.products(least=4)
+    had = desk.on_sale(product).quantity
+    await desk.reads_orders()
+    await desk.edit(product, quantity=had - 1)
+    desk.fault(kind, path="increment", count=1)
+    await desk.step()
+
+    async def sold() -> None:
+        desk.sell(product)
+
+    desk.wire.once("GET products/export", sold)
+    await desk.work()
+    assert desk.on_sale(product).quantity == had - 2
+    assert await desk.differences() == []
+
+
+@LOST
 async def test_what_nobody_can_tell_is_not_sent_again_and_a_person_hears_of_it(desk: Desk, kind: Any) -> None:
     product, *_ = desk.products(least=4)
     had = desk.on_sale(product).quantity

@@ -11,7 +11,8 @@ from cryptography.fernet import Fernet
 from temporalio.testing import ActivityEnvironment
 
 from activities.cards.errors import OperationClosed
-from activities.cards.orders import FOUND, MissedOrders
+from activities.cards.found_orders import FOUND
+from activities.cards.orders import MissedOrders
 from activities.cards.rereading import BlueprintReader
 from clients.cardtrader.orders import Order
 from db.cards import inbox, sales

@@ -105,6 +105,27 @@ async def test_what_cannot_be_told_is_refused_with_a_letter(stock: Stock) -> Non
     assert "could not be told" in await stock.one(reason, id=str(purchase.operation_id))
 
 
+@pytest.mark.parametrize("was_taken", [True, False])
+async def test_a_sale_whose_webhook_is_later_than_the_wait_is_not_taken_for_the_purchase(
+    stock: Stock, was_taken: bool
+) -> None:
+    """As many copies were sold there as were asked for, and the answer was lost."""
+    checkout, item = await stocked(stock, 5)
+    await stock.one("UPDATE user_sync_settings SET highest_order_id = 0 WHERE user_id = :user RETURNING 1")
+    purchase = await checkout.reserve(item, 2)
+    if was_taken:
+        checkout.shelf.lost = [OutcomeUnknown()]
+    else:
+        checkout.shelf.point = failing_once("take", OutcomeUnknown())
+    with pytest.raises(OutcomeUnknown):
+        await checkout.attempt(purchase.operation_id)
+    checkout.shelf.sell(ONE, 2)
+    outcome = await checkout.decide(purchase.operation_id)
+    assert outcome.purchased is was_taken or outcome.reason == "OUTCOME_UNKNOWN"
+    left = checkout.shelf.copies[ONE]
+    assert (await row(stock))["quantity"] <= left
+
+
 async def test_an_edit_of_the_quantity_beside_it_makes_it_undecidable(stock: Stock) -> None:
     checkout, item = await stocked(stock, 5)
     purchase = await checkout.reserve(item, 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cards.outcomes import outcome_of_difference
+from domain.cards.outcomes import Sold, by_product, outcome_of_difference, sold_after
 
 quantities = st.integers(1, 50)
 deltas = st.integers(-60, 60).filter(bool)
@@ -73,3 +75,24 @@ def test_with_all_sales_known_a_difference_that_was_not_made_is_found_out(before
 )
 def test_the_quantity_now_tells(before: int, delta: int, now: int | None, sold: int, expected: str) -> None:
     assert outcome_of_difference(before=before, delta=delta, now=now, sold=sold) == expected
+
+
+SENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sure", "most"),
+    [(-9.0, False, False), (-1.0, False, True), (0.0, False, True), (2.0, False, True), (2.1, True, True)],
+)
+def test_a_sale_told_late_is_none_since_and_one_near_by_either(seconds: float, sure: bool, most: bool) -> None:
+    sale = Sold(7, 2, (1, 1))
+    times = {(1, 1): SENT + timedelta(seconds=seconds)}
+    for_sure, at_most = sold_after([sale], SENT, times, skew=timedelta(seconds=2))
+    assert (for_sure == [sale], at_most == [sale]) == (sure, most)
+
+
+def test_what_has_no_time_was_sold_since() -> None:
+    sales = [Sold(7, 2), Sold(7, 3, (1, 1)), Sold(8, 1, (1, 2))]
+    for_sure, at_most = sold_after(sales, SENT, {}, skew=timedelta(seconds=2))
+    assert for_sure == at_most == sales
+    assert by_product(sales) == {7: 5, 8: 1}
