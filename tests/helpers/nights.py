@@ -38,6 +38,12 @@ class Table:
         self.taken.append((after, given))
         return bool(done["last"])
 
+    async def close(self, database: Database, batch_uid: UUID, status: str) -> None:
+        """The batch has ended."""
+        async with database.begin() as connection:
+            ended = update(sync_batches).where(sync_batches.c.uid == batch_uid)
+            await connection.execute(ended.values(status=status))
+
     async def _after(self, connection: Any, batch_uid: UUID, page_no: int) -> int:
         if page_no == 1:
             query = select(sync_batches.c.begins_after).where(sync_batches.c.uid == batch_uid)
@@ -91,6 +97,11 @@ class Nights:
         entity = {"source_system": "erp", "connector_api_slug": "slug", "business_key_fields": ["id"]}
         async with self.database.begin() as connection:
             await connection.execute(insert(entity_config).values(entity_name=entity_name, **entity))
+        await self.schedule_for(entity_name, **columns)
+
+    async def schedule_for(self, entity_name: str, **columns: Any) -> None:
+        """The schedule of an entity that is there."""
+        async with self.database.begin() as connection:
             named = {"entity_name": entity_name, "source_system": "erp"}
             assert await background.create(connection, self.uid, {**named, **columns})
 
@@ -111,7 +122,7 @@ class Nights:
             night.now = now
             night.end = await self.run("next_page", NextPage(**ref, now=now, page_no=page_no, last=last))
             if not night.end.rows:
-                await self._close(batch_uid, "completed")
+                await self.table.close(self.database, batch_uid, "completed")
                 break
             last = await self.table.page(self.database, batch_uid, page_no, night.end.rows)
             now += self.pace
@@ -119,7 +130,7 @@ class Nights:
                 await done
             if lost(page_no):
                 await self.run("close_night", NightLost(**ref, now=now, code="SOURCE_UNAVAILABLE"))
-                await self._close(batch_uid, "failed")
+                await self.table.close(self.database, batch_uid, "failed")
                 break
             page_no += 1
         return night
@@ -140,7 +151,3 @@ class Nights:
         """What a person wants otherwise."""
         async with self.database.begin() as connection:
             await background.change(connection, self.uid, values)
-
-    async def _close(self, batch_uid: UUID, status: str) -> None:
-        async with self.database.begin() as connection:
-            await connection.execute(update(sync_batches).where(sync_batches.c.uid == batch_uid).values(status=status))

@@ -19,7 +19,13 @@ from domain.pipeline.batch_errors import sentence
 from domain.pipeline.nights import full_hours
 from domain.pipeline.windows import Window, opening
 from tests.helpers.nights import Nights, Table
-from workflows.bridge.contracts import NextPage, NightOpened, NightRef, NightStep, background_schedule_id
+from workflows.bridge.contracts import (
+    NextPage,
+    NightOpened,
+    NightRef,
+    NightStep,
+    background_schedule_id,
+)
 
 EVENING = datetime(2026, 3, 5, 19, tzinfo=UTC)
 
