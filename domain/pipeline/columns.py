@@ -144,7 +144,7 @@ def _of_one_kind(values: Sequence[object], kind: Kind) -> pl.Series | None:
         if kind is Kind.TEXT:
             return pl.Series(values, dtype=pl.String)
         if kind is Kind.BOOLEAN:
-            return pl.Series([None if value is None else _boolean(bool(value))[0] for value in values], dtype=pl.String)
+            return pl.Series(values, dtype=pl.Boolean).cast(pl.String)
         texts = [None if value is None else str(value) for value in values]
     except (UnicodeEncodeError, ValueError):
         return None
