@@ -1,4 +1,4 @@
-"""Nights whose pages are fetched and processed as every batch's are: what arrives at the hub, and what is done again."""
+"""Nights whose pages are fetched and processed as every batch's are: what arrives at the hub, and what is repeated."""
 
 from __future__ import annotations
 
