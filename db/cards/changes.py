@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.cards import expectations
 from domain.cards.changes import Change
 
-# What was cancelled meanwhile is not claimed. The time is that of the caller's last look at CardTrader, or now.
+# What was cancelled meanwhile is not claimed. The time is that of the caller's last look at CardTrader, or now. The
+# states are hidden in `coalesce`, because the planner's knowledge of them is older than the batch (db.cards.stock).
 _CLAIM: Final = text("""
     UPDATE item_changes AS change
     SET state = 'sending', sent_at = coalesce(cast(:began AS timestamptz), clock_timestamp()),
         attempts = attempts + 1, job_uuid = NULL, job_index = NULL, quantity_before = claimed.quantity_before
     FROM unnest(cast(:ids AS bigint[]), cast(:before AS int[])) AS claimed(id, quantity_before)
-    WHERE change.id = claimed.id AND change.state = 'waiting' AND change.ended_at IS NULL
+    WHERE change.id = claimed.id AND coalesce(change.state = 'waiting' AND change.ended_at IS NULL, false)
     RETURNING change.id
 """)
 _NOTE_BEFORE: Final = text("""

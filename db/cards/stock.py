@@ -45,6 +45,8 @@ _OF_KEYS = text(f"""
 """)
 
 # The conditions repeat those of `_IN_RANGE`: an edit, a sale or a reservation may have come in between.
+# Hidden from the planner in `coalesce`: what it knows of these columns is from before the sync that wrote them all. It
+# would expect a row or two of that state, look for them first, and hold each of thousands against every new row.
 _UPDATE = text("""
     UPDATE user_inventory_items AS item
     SET blueprint_id = new.blueprint_id, quantity = new.quantity, price_cents = new.price_cents,
@@ -60,8 +62,9 @@ _UPDATE = text("""
                 cast(:print_tables AS text[]), cast(:statuses AS text[]), cast(:hashes AS bigint[]))
          AS new(item_id, blueprint_id, quantity, price_cents, properties, description, user_data_field, graded,
                 print_id, print_table, mapping_status, content_hash)
-    WHERE item.id = new.item_id AND item.sync_state = ANY (cast(:mergeable AS sync_state_enum[]))
-      AND item.reserved_quantity = 0 AND item.changed_at <= :began
+    WHERE item.id = new.item_id AND coalesce(
+        item.sync_state = ANY (cast(:mergeable AS sync_state_enum[])) AND item.reserved_quantity = 0
+        AND item.changed_at <= :began, false)
     RETURNING item.id
 """)
 
