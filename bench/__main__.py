@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bridge, bridge_stages, bucket, bulk, edits, purchases, table, webhooks
+from bench import bridge, bridge_stages, bucket, bulk, edits, purchases, store, table, webhooks
 from bench.campaign import Say
 from bench.errors import BenchError
 from bench.rows import LATEST, Row, record
@@ -18,7 +18,9 @@ from devstack.errors import DevStackError
 DATA_DIR: Final = Path(".devstack/bench")
 Only = Annotated[
     str,
-    typer.Option(help="a group (bulk, bucket, webhook, edits, purchase, bridge) or one of its rows; all when empty"),
+    typer.Option(
+        help="a group (bulk, bucket, webhook, edits, purchase, store, bridge) or one of its rows; all when empty"
+    ),
 ]
 Size = Annotated[int | None, typer.Option(min=10_000, help="products of bulk, rows of bridge; 1,000,000 unless given")]
 Seconds = Annotated[int, typer.Option(min=5, help="load of the webhook group; below 60 for a quick look")]
@@ -41,6 +43,7 @@ def main(
         "webhook": lambda say: webhooks.run(data_dir, results.parent, say, seconds),
         "edits": lambda say: edits.run(data_dir, say),
         "purchase": lambda say: purchases.run(data_dir, say),
+        "store": lambda say: store.run(data_dir, say),
         "bridge_stages": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
         "bridge": lambda say: bridge.run(data_dir, n or bridge.ROWS, say),
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DATA_DIR
+from cli.store.command import demo as rehearse
 
 
 def demo(
@@ -19,9 +20,12 @@ def demo(
     traffic: Annotated[int, typer.Option(min=1, max=86_400, help="seconds in which everybody moves")] = 5,
     faults: Annotated[bool, typer.Option("--faults", help="webhooks and answers get lost meanwhile")] = False,
     data_dir: Annotated[Path, typer.Option(help="where its databases live", file_okay=False)] = DATA_DIR,
+    store: Annotated[bool, typer.Option("--store", help="a shop's outage instead, as `store demo`")] = False,
 ) -> None:
     """Start everything with a simulated CardTrader, sync a stock, and prove that nothing drifted."""
+    if store:
+        return rehearse(seed=seed, leave=leave, data_dir=data_dir)
     from cli.demo.performance import Story, perform
 
     story = Story(products, seed, traffic_seconds=traffic, faults=faults)
-    perform(story, port, data_dir, fresh=fresh, leave=leave)
+    return perform(story, port, data_dir, fresh=fresh, leave=leave)
