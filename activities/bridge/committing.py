@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-import msgspec
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.bridge.errors import BatchClosed, LawBroken
 from activities.bridge.examining import Judged
+from activities.bridge.sampling import SAMPLE, planned_changes, superseded_rows
+from activities.bridge.storable import storable, storable_json
 from activities.bridge.telling import Heard
 from clients.schedulehub import RowFailure
 from db.bridge import batches, children, letters, pages, record_state
@@ -26,8 +26,6 @@ from domain.pipeline.metrics import Metrics
 from domain.pipeline.payload import json_rows
 from domain.pipeline.watermark import mark
 
-SAMPLE: Final = 20
-_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 GIVEN_UP: Final = "The parent did not come, in as many tries as it was given."
 
 
@@ -102,10 +100,10 @@ class Outcomes:
                 subject=examined.subject(row),
                 stage=stage,
                 code=code,
-                reason=_storable(reason),
+                reason=storable(reason),
                 raw=examined.raw(row),
-                normalized=_storable_json(shown[row][0]),
-                mapped=_storable_json(shown[row][1]) if stage not in ("normalize", "validate") else None,
+                normalized=storable_json(shown[row][0]),
+                mapped=storable_json(shown[row][1]) if stage not in ("normalize", "validate") else None,
                 again=stage == "ingest",
             )
             for row, (stage, code, reason) in sorted(told.items())
@@ -122,25 +120,16 @@ class Outcomes:
             rows_failed=int(self.failed.sum()),
         )
 
-    def sample(self, most: int) -> str:
-        """Some of the planned changes, as a JSON array."""
-        records = {record.row: msgspec.Raw(record.content) for record in self.verdict.records()[:most]}
-        decisions = self.verdict.outcome.decisions
-        planned = [{"row": row, "change": decisions[row], "record": record} for row, record in records.items()]
-        failures = self.verdict.outcome.page.failures[:most]
-        refused = [{"row": one.row, "change": "failed", "stage": one.stage, "code": one.code} for one in failures]
-        waiting = [{"row": row, "change": "pending"} for row in self.waiting.arg_true()[:most]]
-        return _storable_json(msgspec.json.encode([*planned, *refused, *waiting][:most]).decode())
-
 
 async def commit(
     connection: AsyncConnection, work: Work, page_no: int, claimed: Claimed, outcomes: Outcomes, took_ms: int
 ) -> Metrics:
     """Note a page. Raises `BatchClosed` when a later attempt took over, `LawBroken`."""
     exhausted: set[bytes] = set()
-    if work.dry_run:
-        await batches.add_to_sample(connection, work.uid, outcomes.sample(SAMPLE), most=SAMPLE)
-    else:
+    noted = planned_changes(outcomes.verdict, outcomes.waiting) if work.dry_run else superseded_rows(outcomes.verdict)
+    if noted is not None:
+        await batches.add_to_sample(connection, work.uid, storable_json(noted), most=SAMPLE)
+    if not work.dry_run:
         exhausted = await _note_rows(connection, work, claimed, outcomes)
     counted = _given_up(outcomes, exhausted)
     metrics = replace(
@@ -226,13 +215,3 @@ def _with_recalled(metrics: Metrics, rows: int) -> Metrics:
 def _marking(series: pl.Series, rows: Mapping[int, object]) -> pl.Series:
     """With these rows marked too."""
     return series.scatter(sorted(rows), values=True) if rows else series
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's texts have no NUL."""
-    return text.replace("\x00", "\\0")
-
-
-def _storable_json(text: str) -> str:
-    """Nor has its jsonb: such a character is shown as six."""
-    return _NUL.sub(r"\1\\\\u0000", text)

@@ -233,3 +233,15 @@ async def test_at_most_a_thousand_records_go_in_one_call(items: BridgeRuns) -> N
     await items.sync("items", page_size=2_500)
     assert max(size for _, size in items.hub.calls) == 1_000
     assert items.is_the_same("items")
+
+
+async def test_of_rows_with_one_key_the_last_stands_and_the_others_are_kept_to_be_seen(items: BridgeRuns) -> None:
+    items.erp.tables["items"] = [item(1, 5, name="old"), item(1, 7, name="new"), item(1, 6, name="\u0000")]
+    batch = await items.sync("items", page_size=10)
+    assert (batch.metrics.rows_inserted, batch.metrics.rows_skipped, batch.status) == (1, 2, "completed")
+    assert items.at_the_hub("items") == [item(1, 7, name="new")]
+    sample = await items.column(batch.uid, "sample")
+    assert [(one["change"], one["record"]["name"]) for one in sample] == [
+        ("superseded", "old"),
+        ("superseded", "\\u0000"),
+    ]
