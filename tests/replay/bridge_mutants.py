@@ -9,11 +9,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.bridge.contracts import (
         BACKGROUND_SYNC_WORKFLOW,
         BRIDGE_BATCH_WORKFLOW,
+        ENTITY_SYNC_WORKFLOW,
         PENDING_CHILDREN_WORKFLOW,
         Abort,
         BatchResult,
         BatchRun,
         ChildrenState,
+        EntityBatchStarted,
+        EntitySync,
         NightResult,
         NightRun,
         NightStep,
@@ -22,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.bridge.background import BackgroundSyncWorkflow
 from workflows.bridge.batch import BridgeBatchWorkflow
 from workflows.bridge.children import PendingChildrenWorkflow
+from workflows.bridge.entity_sync import EntitySyncWorkflow
 
 
 @workflow.defn(name=BRIDGE_BATCH_WORKFLOW)
@@ -146,4 +150,23 @@ class TwiceLooked(PendingChildrenWorkflow):
         return await super()._round()
 
 
-UNCHANGED = (UnchangedBatch, UnchangedNight, UnchangedChildren)
+@workflow.defn(name=ENTITY_SYNC_WORKFLOW)
+class UnchangedEntitySync(EntitySyncWorkflow):
+    """The control."""
+
+    @workflow.run
+    async def run(self, start: EntitySync) -> EntityBatchStarted:
+        return await super().run(start)
+
+
+@workflow.defn(name=ENTITY_SYNC_WORKFLOW)
+class AfterAPause(EntitySyncWorkflow):
+    """Spreads the entities of one cron expression over a minute."""
+
+    @workflow.run
+    async def run(self, start: EntitySync) -> EntityBatchStarted:
+        await workflow.sleep(start.entity_uid.int % 60)
+        return await super().run(start)
+
+
+UNCHANGED = (UnchangedBatch, UnchangedNight, UnchangedChildren, UnchangedEntitySync)

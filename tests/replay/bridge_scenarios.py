@@ -7,13 +7,25 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.worker import Worker
 
 from tests.helpers import eventually
 from tests.helpers.fake_bridge import BATCH, SCHEDULE, FakeBatches, FakeChildren, FakeNight, begin, serving
 from tests.helpers.scripted import error
-from workflows.bridge.contracts import PENDING_CHILDREN_ID, BatchRun
+from workflows.bridge.contracts import (
+    ENTITY_SYNC_WORKFLOW,
+    PENDING_CHILDREN_ID,
+    BatchRun,
+    EntityBatch,
+    EntityBatchStarted,
+    EntitySync,
+    entity_sync_id,
+)
+from workflows.bridge.entity_sync import EntitySyncWorkflow
 from workflows.bridge.starting import start_night, wake_pending_children
+from workflows.task_queues import DEFAULT, HIGH_PRIORITY
 
 Handle = WorkflowHandle[Any, Any]
 _RUN = BatchRun(batch_uid=BATCH, source_system="erp", entity_name="recorded")
@@ -86,6 +98,25 @@ async def children_rounds(client: Client) -> list[Handle]:
         first = (await latest.describe()).raw_info.first_run_id
         await latest.result()
         return await _runs(client, client.get_workflow_handle(PENDING_CHILDREN_ID, first_execution_run_id=first))
+
+
+async def entity_sync(client: Client) -> list[Handle]:
+    """One turn of an entity's own schedule, tried twice."""
+
+    @activity.defn(name="start_entity_batch")
+    async def start_entity_batch(_wanted: EntityBatch) -> EntityBatchStarted:
+        if activity.info().attempt == 1:
+            raise error("DatabaseUnavailable")
+        return EntityBatchStarted(started=True)
+
+    async with (
+        Worker(client, task_queue=HIGH_PRIORITY, workflows=[EntitySyncWorkflow]),
+        Worker(client, task_queue=DEFAULT, activities=[start_entity_batch]),
+    ):
+        start = EntitySync(entity_uid=SCHEDULE)
+        name = entity_sync_id(SCHEDULE)
+        handle: Handle = await client.start_workflow(ENTITY_SYNC_WORKFLOW, start, id=name, task_queue=HIGH_PRIORITY)
+        return await _runs(client, handle)
 
 
 async def _batch(client: Client, fake: FakeBatches) -> list[Handle]:

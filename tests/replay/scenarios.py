@@ -32,6 +32,7 @@ from tests.replay.bridge_scenarios import (
     batch_full,
     batch_stopped,
     children_rounds,
+    entity_sync,
     night_completed,
     night_lost,
     night_rest,
@@ -213,5 +214,6 @@ SCENARIOS: dict[str, Scenario] = {
         night_rest,
         night_lost,
         children_rounds,
+        entity_sync,
     )
 }

@@ -76,6 +76,7 @@ def test_every_scenario_is_recorded() -> None:
         (bridge_mutants.ClosedUnnoted, "night_lost-0"),
         (bridge_mutants.WithoutAsking, "night_share-0"),
         (bridge_mutants.TwiceLooked, "children_rounds-0"),
+        (bridge_mutants.AfterAPause, "entity_sync-0"),
     ],
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
