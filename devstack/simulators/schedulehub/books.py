@@ -12,7 +12,7 @@ import msgspec
 Verdict = Literal["inserted", "updated", "deleted", "conflict", "parent_missing", "unknown", "refused"]
 
 
-class Sent(msgspec.Struct):
+class Sent(msgspec.Struct, gc=False):
     """What the hub reads of a record that it is sent."""
 
     erp_key_hash: str
@@ -20,7 +20,7 @@ class Sent(msgspec.Struct):
     parent_refs: dict[str, str | None] = {}
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """A record that it holds; `body` is its JSON."""
 
     uid: str
@@ -70,7 +70,10 @@ class Books:
 
     def of(self, entity: str) -> Holding:
         """One entity's records."""
-        return self.holdings.setdefault(entity, Holding())
+        held = self.holdings.get(entity)
+        if held is None:
+            held = self.holdings[entity] = Holding()
+        return held
 
     def insert(self, entity: str, body: bytes) -> Verdict:
         """A new record. Raises `msgspec.MsgspecError` for what is none."""
@@ -112,7 +115,9 @@ class Books:
         return holding.book("deleted", record.name)
 
     def _has_parents(self, sent: Sent) -> bool:
-        if not self._check_parents:
+        if not self._check_parents or not sent.parent_refs:
             return True
-        wanted = [key for key in sent.parent_refs.values() if key]
-        return all(any(key in held.by_key for held in self.holdings.values()) for key in wanted)
+        return all(key is None or self._is_held(key) for key in sent.parent_refs.values())
+
+    def _is_held(self, key: str) -> bool:
+        return any(key in held.by_key for held in self.holdings.values())
