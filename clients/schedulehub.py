@@ -135,7 +135,7 @@ class ScheduleHub:
         return await self._write(_Batch(f"{segment(entity)}/batch/delete", "uids", items, "uid", lambda: uids))
 
     async def ping(self) -> None:
-        """Raise unless it answers and accepts our credentials."""
+        """Raise unless it answers; whether it lets us in, only a batch tells."""
         await self._transport.ask(Request("GET", "health", timeout=5.0), len)
 
     async def _write(self, batch: _Batch) -> list[RowFailure]:

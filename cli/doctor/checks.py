@@ -19,6 +19,7 @@ from api import probes
 from api.auth import load_public_keys
 from api.temporal import connect
 from cli.doctor.examination import Check, DoubtError
+from cli.doctor.neighbours import NEIGHBOUR_CHECKS
 from db.migrate import MIGRATIONS
 from db.session import Database
 from settings import Settings
@@ -143,6 +144,7 @@ def all_checks(problems: list[str]) -> tuple[Check, ...]:
         Check("Temporal", temporal, "Start it (temporal-dev/start.sh), or correct TEMPORAL_ADDRESS."),
         Check("workers", workers, "Run `python -m cli worker` for the queues named.", optional=True),
         Check("CardTrader", cardtrader, "Check the network and CARDTRADER_API_BASE_URL.", optional=True),
+        *NEIGHBOUR_CHECKS,
     )
 
 
