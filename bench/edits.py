@@ -20,6 +20,7 @@ import httpx
 from bench import checks
 from bench.campaign import Say
 from bench.errors import BenchError, WrongResult
+from bench.phases import PhaseUse, each, save_uses, used
 from bench.rows import Origin, Row
 from bench.syncing import Syncing
 from bench.usage import Meter
@@ -43,16 +44,17 @@ _VERIFIED: Final = "SELECT count(*) FROM item_changes WHERE user_id = $1 AND sta
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds from the link until nothing was open, how many were verified, and the simulator's books."""
+    """Seconds from the link until nothing was open, how many were verified, the simulator's books, what it all used."""
 
     seconds: float
     verified: int
     use: LimitUse
     drift: Drift
+    uses: Sequence[PhaseUse] = ()
 
 
-def run(directory: Path, say: Say) -> list[Row]:
-    """The row.
+def run(directory: Path, results: Path, say: Say) -> list[Row]:
+    """The row; the profile goes to `results`.
 
     Raises:
         WrongResult: a change was not verified, or the stocks differ.
@@ -61,7 +63,8 @@ def run(directory: Path, say: Say) -> list[Row]:
     with DevStack(directory, fresh=True, environ={}) as stack:
         service = start_service(stack, ServiceOptions(products=_PRODUCTS))
         try:
-            syncing = Syncing(service, _SELLER, Meter.of(stack, service).cpu)
+            meter = Meter.of(stack, service)
+            syncing = Syncing(service, _SELLER, meter.cpu)
             asyncio.run(syncing.link(CARDTRADER_TOKEN))
             sync = asyncio.run(syncing.run())
             with httpx.Client(base_url=service.simulator_url, timeout=60) as http:
@@ -69,11 +72,14 @@ def run(directory: Path, say: Say) -> list[Row]:
                 checks.require("edits", sync, checks.first_sync(_PRODUCTS), _drift(service, simulator))
                 asyncio.run(_accept(service))
                 http.delete("/control/limits").raise_for_status()
-                seconds, verified = asyncio.run(_settle(service, syncing))
-                measured = Measured(seconds, verified, simulator.limit_use(), _drift(service, simulator))
+                with used(meter, "changes") as uses:
+                    seconds, verified = asyncio.run(_settle(service, syncing))
+                measured = Measured(seconds, verified, simulator.limit_use(), _drift(service, simulator), uses)
         finally:
             service.stop()
-    return [edits_row(measured, Origin.here())]
+    origin = Origin.here()
+    save_uses("edits", EDITS, origin, measured.uses, results)
+    return [edits_row(measured, origin)]
 
 
 def _drift(service: RunningService, simulator: Simulator) -> Drift:
@@ -139,6 +145,7 @@ def edits_row(measured: Measured, origin: Origin) -> Row:
         ratio=round(seconds / floor, 2),
         target="<= 60 s, <= 150 requests",
         met=seconds <= _MOST_SECONDS and use.requests <= _MOST_REQUESTS,
-        note=f"n in price edits; {use.requests} requests, the floor is what the limit alone asks for them",
+        note=f"n in price edits; {use.requests} requests, the floor is what the limit alone asks for them"
+        + "".join(each(phase, EDITS) for phase in measured.uses),
         **origin.model_dump(),
     )

@@ -24,6 +24,7 @@ import uvloop
 
 from bench.campaign import Say
 from bench.errors import WrongResult
+from bench.phases import PhaseUse, each, save_uses, used
 from bench.purchase_load import BUYERS, COPIES, ITEMS, Buy, Deal, come_true, wishes
 from bench.rows import Origin, Row
 from bench.syncing import Syncing
@@ -49,15 +50,16 @@ JOIN user_inventory_items ON user_id = $1 AND external_stock_id = product ORDER 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The deals of CardTrader alone and of ours, and how many copies CardTrader sold of ours."""
+    """The deals of CardTrader alone and of ours, how many copies CardTrader sold of ours, and what both used."""
 
     floor: Sequence[Deal]
     ours: Sequence[Deal]
     sold: int
+    uses: Sequence[PhaseUse] = ()
 
 
-def run(directory: Path, say: Say) -> list[Row]:
-    """The row.
+def run(directory: Path, results: Path, say: Say) -> list[Row]:
+    """The row; the profile goes to `results`.
 
     Raises:
         WrongResult: the copies that CardTrader sold are not the purchases that were answered.
@@ -67,21 +69,24 @@ def run(directory: Path, say: Say) -> list[Row]:
         variables = {"RATE_LIMIT_REQUESTS": str(_LIMIT), "RATE_LIMIT_BURST": "3"}
         service = start_service(stack, ServiceOptions(products=_PRODUCTS, variables=variables))
         try:
-            shops = _prepare(stack, service)
-            measured = uvloop.run(_measure(service, *shops))
+            meter = Meter.of(stack, service)
+            shops = _prepare(service, meter)
+            measured = uvloop.run(_measure(service, meter, *shops))
         finally:
             service.stop()
     require_honest(measured)
-    return [purchase_row(measured, Origin.here())]
+    origin = Origin.here()
+    save_uses("purchase", len(measured.ours), origin, measured.uses, results)
+    return [purchase_row(measured, origin)]
 
 
-def _prepare(stack: DevStack, service: RunningService) -> tuple[Stock, Stock]:
+def _prepare(service: RunningService, meter: Meter) -> tuple[Stock, Stock]:
     """Two sellers, ours synchronised; the products of each that are bought, those of the warming last."""
     with httpx.Client(base_url=f"{service.simulator_url}/control", timeout=60) as site:
         site.patch("/knobs", json={"enforce_limits": False}).raise_for_status()
         site.post("/sellers", json=_FLOOR.model_dump()).raise_for_status()
         ours, floor = (_on_sale(site, token) for token in (CARDTRADER_TOKEN, _FLOOR.token))
-        syncing = Syncing(service, _SELLER, Meter.of(stack, service).cpu)
+        syncing = Syncing(service, _SELLER, meter.cpu)
         asyncio.run(syncing.link(CARDTRADER_TOKEN))
         asyncio.run(syncing.run())
     return ours, floor
@@ -97,7 +102,7 @@ def _on_sale(site: httpx.Client, token: str) -> Stock:
     return chosen
 
 
-async def _measure(service: RunningService, ours: Stock, floor: Stock) -> Measured:
+async def _measure(service: RunningService, meter: Meter, ours: Stock, floor: Stock) -> Measured:
     limits = httpx.Limits(max_connections=BUYERS, max_keepalive_connections=BUYERS, keepalive_expiry=2)
     headers = {"Authorization": f"Bearer {service.access_token(_SELLER)}"}
     items = await _item_ids(service.environment["DATABASE_URL"], ours)
@@ -107,9 +112,11 @@ async def _measure(service: RunningService, ours: Stock, floor: Stock) -> Measur
     ):
         for buy in (_at_cardtrader(site, floor[ITEMS:]), _here(api, items[ITEMS:])):
             await come_true(wishes(PER_SECOND, each=1), buy)
-        alone = await come_true(wishes(PER_SECOND), _at_cardtrader(site, floor))
-        deals = await come_true(wishes(PER_SECOND), _here(api, items))
-        return Measured(alone, deals, ITEMS * COPIES - await _left(site, ours[:ITEMS]))
+        with used(meter, "floor") as uses:
+            alone = await come_true(wishes(PER_SECOND), _at_cardtrader(site, floor))
+        with used(meter, "purchases") as our_uses:
+            deals = await come_true(wishes(PER_SECOND), _here(api, items))
+        return Measured(alone, deals, ITEMS * COPIES - await _left(site, ours[:ITEMS]), [*uses, *our_uses])
 
 
 async def _item_ids(database_url: str, ours: Stock) -> list[int]:
@@ -180,7 +187,8 @@ def purchase_row(measured: Measured, origin: Origin) -> Row:
         target=f"p99 <= latency + {_MOST_ADDED_MS:.0f} ms; exactly {ITEMS * COPIES} sold",
         met=ours <= floor + _MOST_ADDED_MS and measured.sold == ITEMS * COPIES,
         note=f"n in wishes, {PER_SECOND} a second; {measured.sold} sold; median {_milliseconds(bought, 50)} ms, "
-        f"floor's {_milliseconds(measured.floor, 50)} ms; slowest {_milliseconds(bought, 100)} ms",
+        f"floor's {_milliseconds(measured.floor, 50)} ms; slowest {_milliseconds(bought, 100)} ms"
+        + "".join(each(use, len(measured.ours)) for use in measured.uses),
         **origin.model_dump(),
     )
 

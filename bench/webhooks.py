@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +26,10 @@ import uvloop
 from bench import checks
 from bench.campaign import Say
 from bench.errors import WrongResult
-from bench.phases import PhaseUse, Profile, foreign_cpu
+from bench.phases import PhaseUse, each, save_uses, used
 from bench.rows import Origin, Row
 from bench.syncing import Syncing
-from bench.usage import Meter, difference
+from bench.usage import Meter
 from bench.webhook_floor import PATH, SECRET_VARIABLE
 from bench.webhook_load import Delivery, Letter, deliver, letters
 from bench.webhook_watch import SAMPLE, Watch
@@ -49,7 +48,6 @@ _MOST_EFFECT_MS: Final = 300.0
 _GRACE_SECONDS: Final = 10.0
 _FIRST_ORDER: Final = 1_000_000_000
 _FLOOR: Final = "floor"
-_SHOWN: Final = (_FLOOR, "api", "postgres", "workers", "temporal", "simulator", "bench")
 _SELLER: Final = uuid5(NAMESPACE_URL, "brx-sync:bench:webhooks")
 _BOOKS: Final = """
 SELECT (SELECT count(*) FROM webhook_inbox WHERE user_id = $1),
@@ -86,8 +84,7 @@ def run(directory: Path, results: Path, say: Say, seconds: int = SECONDS) -> lis
         finally:
             service.stop()
     origin = Origin.here()
-    spent = sum(use.seconds for use in measured.uses)
-    Profile(name="webhook_ack", n=seconds, origin=origin, seconds=spent, phases=[*measured.uses]).save(results)
+    save_uses("webhook_ack", seconds, origin, measured.uses, results)
     return [ack_row(measured, seconds, origin), effect_row(measured, seconds, origin)]
 
 
@@ -129,30 +126,20 @@ async def _measure(service: RunningService, meter: Meter, floor_url: str, ready:
     url = f"{service.api_url}/api/v1/sync/webhook/user/{_SELLER}"
     warming, sent = ready[: _WARMING_SECONDS * RATE], ready[_WARMING_SECONDS * RATE :]
     await deliver(floor_url, warming, RATE)
-    with _used(meter, _FLOOR) as uses:
+    with used(meter, _FLOOR) as uses:
         floor = await deliver(floor_url, sent, RATE)
     database = await asyncpg.connect(service.environment["DATABASE_URL"].replace("+asyncpg", "", 1))
     try:
         await deliver(url, warming, RATE)
         watch = Watch(database, _SELLER)
         async with watch.running():
-            with _used(meter, "webhooks") as ours_uses:
+            with used(meter, "webhooks") as ours_uses:
                 ours = await deliver(url, sent, RATE, watch)
         stored, sold = await database.fetchrow(_BOOKS, _SELLER)
     finally:
         await database.close()
     require_complete(len(ready), floor, ours, stored, sold)
     return Measured(floor, ours, watch.effects, [*uses, *ours_uses])
-
-
-@contextmanager
-def _used(meter: Meter, phase: str) -> Iterator[list[PhaseUse]]:
-    """Filled, when the block ends, with what it used."""
-    uses: list[PhaseUse] = []
-    began, before = time.perf_counter(), meter.cpu()
-    yield uses
-    seconds = round(time.perf_counter() - began, 2)
-    uses.append(PhaseUse(phase=phase, seconds=seconds, cpu_seconds=difference(meter.cpu(), before)))
 
 
 def require_complete(sent: int, floor: Sequence[Delivery], ours: Sequence[Delivery], stored: int, sold: int) -> None:
@@ -184,17 +171,9 @@ def ack_row(measured: Measured, seconds: int, origin: Origin) -> Row:
         met=ours <= _MOST_ACK_MS and ratio <= _MOST_RATIO,
         note=f"n in seconds of {RATE} webhooks each; median {_milliseconds(measured.ours, 50)} ms, "
         f"floor's {_milliseconds(measured.floor, 50)} ms; slowest {_milliseconds(measured.ours, 100)} ms"
-        + "".join(map(_cpu_each, measured.uses)),
+        + "".join(each(use, use.seconds * RATE) for use in measured.uses),
         **origin.model_dump(),
     )
-
-
-def _cpu_each(use: PhaseUse) -> str:
-    """CPU milliseconds of one webhook by process, and how busy others kept the machine."""
-    webhooks = use.seconds * RATE / 1000
-    shown = (name for name in _SHOWN if use.cpu_seconds.get(name, 0.0) >= webhooks / 100)
-    used = ", ".join(f"{name} {use.cpu_seconds[name] / webhooks:.2f}" for name in shown)
-    return f"; CPU ms each, {use.phase}: {used}, not ours {foreign_cpu(use) / webhooks:.2f}"
 
 
 def effect_row(measured: Measured, seconds: int, origin: Origin) -> Row:

@@ -45,7 +45,7 @@ def test_the_note_says_what_each_webhook_cost_and_what_others_took() -> None:
     used = {"api": 2.0, "postgres": 1.0, "valkey": 0.001, "machine busy": 5.0}
     load = PhaseUse(phase="webhooks", seconds=10.0, cpu_seconds=used)
     row = ack_row(Measured(deliveries(1), deliveries(1), [], [load]), 10, ORIGIN)
-    assert row.note.endswith("CPU ms each, webhooks: api 1.00, postgres 0.50, not ours 1.00")
+    assert row.note.endswith("; CPU ms each, webhooks: api 1.00, postgres 0.50, not ours 1.00")
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(0.3, True), (0.301, False)])
