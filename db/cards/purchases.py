@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Update, func, select, text, update
+from sqlalchemy import Row, Update, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.cards import inbox, operations
@@ -67,10 +67,27 @@ def purchase_of(row: Row[Any]) -> Purchase:
     return Purchase(**{**values, "operation_id": UUID(values["operation_id"])})
 
 
+_other = purchases.alias("other")
+_BUSY: Final = (
+    select(_other.c.id)
+    .where(
+        _other.c.user_id == _purchase.user_id,
+        _other.c.product_id == _purchase.product_id,
+        _other.c.state.in_(("taking", "sending")),
+    )
+    .exists()
+)
+_NAMED: Final = _purchase.operation_id == bindparam("named")
+# Made once: a buyer waits while such a statement is put together.
+_FIND: Final = select(*COLUMNS).where(_NAMED)
+_TURN: Final = (
+    update(purchases).where(_NAMED, _purchase.state == "reserved", ~_BUSY).values(state="taking").returning(*COLUMNS)
+)
+
+
 async def find(connection: AsyncConnection, operation_id: UUID) -> Purchase | None:
     """The purchase of that operation."""
-    query = select(*COLUMNS).where(_purchase.operation_id == str(operation_id))
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(_FIND, {"named": str(operation_id)})).one_or_none()
     return None if row is None else purchase_of(row)
 
 
@@ -87,18 +104,7 @@ async def advance(connection: AsyncConnection, operation_id: UUID) -> Purchase |
     Raises:
         IntegrityError: two at once thought that it was their turn; this one has to wait.
     """
-    other = purchases.alias("other")
-    busy = select(other.c.id).where(
-        other.c.user_id == _purchase.user_id,
-        other.c.product_id == _purchase.product_id,
-        other.c.state.in_(("taking", "sending")),
-    )
-    turn = (
-        update(purchases)
-        .where(_purchase.operation_id == str(operation_id), _purchase.state == "reserved", ~busy.exists())
-        .values(state="taking")
-    )
-    row = (await connection.execute(turn.returning(*COLUMNS))).one_or_none()
+    row = (await connection.execute(_TURN, {"named": str(operation_id)})).one_or_none()
     return await find(connection, operation_id) if row is None else purchase_of(row)
 
 
