@@ -131,7 +131,7 @@ STORE_PASS = ActivityPolicy(
 IMPORT_RECEIPT = ActivityPolicy(
     start_to_close=timedelta(seconds=40),
     schedule_to_close=timedelta(minutes=2),
-    heartbeat=None,
+    heartbeat=timedelta(seconds=8),
     retry=_retry(first=0.2, most=5),
 )
 # A hundred receipts at the marketplace's pace. A repeat is safe: it goes on with what it has claimed.
@@ -151,7 +151,7 @@ SWEEP_STORES = ActivityPolicy(
 DELIVER = ActivityPolicy(
     start_to_close=timedelta(seconds=30),
     schedule_to_close=timedelta(hours=12),
-    heartbeat=None,
+    heartbeat=timedelta(seconds=8),
     retry=_retry(first=0.5, most=30),
 )
 # An endpoint that fails is tried for an hour; then the replay stops and says so.

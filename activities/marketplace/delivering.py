@@ -70,11 +70,12 @@ class Callbacks:
     @activity.defn
     async def deliver_event(self, ref: CallbackRef) -> DeliveryRound:
         """One attempt at every endpoint that is due, all at once."""
-        async with self._database.begin() as connection:
-            due = await deliveries.due(connection, ref.event_id)
-        outcomes = await asyncio.gather(*(self._deliver(parcel) for parcel in due), return_exceptions=True)
-        async with self._database.begin() as connection:
-            stands = await deliveries.standing(connection, ref.event_id)
+        async with beating():
+            async with self._database.begin() as connection:
+                due = await deliveries.due(connection, ref.event_id)
+            outcomes = await asyncio.gather(*(self._deliver(parcel) for parcel in due), return_exceptions=True)
+            async with self._database.begin() as connection:
+                stands = await deliveries.standing(connection, ref.event_id)
         for failure in outcomes:
             # A database that is away fails the attempt; what the others found is committed.
             if isinstance(failure, BaseException):

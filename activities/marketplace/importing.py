@@ -55,17 +55,21 @@ class OrderImports:
     @activity.defn
     async def import_receipt(self, ref: ReceiptRef) -> ReceiptOutcome:
         """Ask for one receipt, unless it is settled or not due. Waits while another asks for it."""
-        with postponing():
+        async with beating():
+            with postponing():
+                await self._import(ref)
             async with self._database.begin() as connection:
-                claimed = await receipts.claim(connection, ref.log_id, ref.claim, _LEASE_OF_ONE)
-                busy = claimed is None and await receipts.is_held_by_another(connection, ref.log_id, ref.claim)
-            if busy:
-                raise ReceiptBusy(retry_after=0.3)
-            if claimed is not None:
-                await self._ask(claimed, ref.claim, "interactive")
-        async with self._database.begin() as connection:
-            found = await receipts.find(connection, ref.log_id)
+                found = await receipts.find(connection, ref.log_id)
         return ReceiptOutcome(status="" if found is None else found.status)
+
+    async def _import(self, ref: ReceiptRef) -> None:
+        async with self._database.begin() as connection:
+            claimed = await receipts.claim(connection, ref.log_id, ref.claim, _LEASE_OF_ONE)
+            busy = claimed is None and await receipts.is_held_by_another(connection, ref.log_id, ref.claim)
+        if busy:
+            raise ReceiptBusy(retry_after=0.3)
+        if claimed is not None:
+            await self._ask(claimed, ref.claim, "interactive")
 
     @activity.defn
     async def import_batch(self, batch: OrderBatch) -> BatchDone:
