@@ -6,8 +6,9 @@ below its name: an entry in `MOUNTED`. The lifespan here opens what they share, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -47,18 +48,22 @@ OPENERS: Final[Mapping[str, OpenContext]] = {
 _METER = "brx_sync.api"
 
 
-def create_app(settings: Settings, open_services: OpenServices | None = None) -> FastAPI:
-    """The application. Nothing is connected before its lifespan starts, and then only on first use."""
+def create_app(settings: Settings, open_services: OpenServices | None = None, *, only: str | None = None) -> FastAPI:
+    """The application: `cards` with the others mounted, or `only` one context, at the root.
+
+    Nothing is connected before its lifespan starts, and then only on first use.
+    """
     configure_logging(settings.log_level, settings.log_format)
     measured = Metrics.create("brx-sync-api")
-    app = context_app(
-        "BRX Sync",
-        "Keeps a seller's card stock the same on Ebartex and CardTrader.",
-        [*cards_routers(development=settings.is_development), health.router, metrics.router],
-    )
-    for name, build in MOUNTED.items():
-        app.mount(f"/{name}", build(settings))
-    app.router.lifespan_context = _lifespan(settings, measured, open_services or _open_services)
+    root = "cards" if only is None else only
+    app = _ROOTS[root](settings)
+    if only is None:
+        for name, build in MOUNTED.items():
+            app.mount(f"/{name}", build(settings))
+    if "/metrics" not in {getattr(route, "path", "") for route in app.routes}:
+        app.include_router(metrics.router)
+    names = (root, *_mounted(app))
+    app.router.lifespan_context = _lifespan(root, measured, settings, open_services or partial(_open_services, names))
     app.state.metrics = measured
     if settings.is_development:
         app.state.recent_logs = RecentLogs.keep()
@@ -74,6 +79,14 @@ def context_app(title: str, description: str, routers: list[APIRouter]) -> FastA
     for router in routers:
         app.include_router(router)
     return app
+
+
+def _cards(settings: Settings) -> FastAPI:
+    return context_app(
+        "BRX Sync",
+        "Keeps a seller's card stock the same on Ebartex and CardTrader.",
+        [*cards_routers(development=settings.is_development), health.router],
+    )
 
 
 def _bridge(_settings: Settings) -> FastAPI:
@@ -96,18 +109,19 @@ MOUNTED: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {
     "store": _store,
     "marketplace": _marketplace,
 }
+_ROOTS: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"cards": _cards, **MOUNTED}
 
 
 def _lifespan(
-    settings: Settings, measured: Metrics, open_services: OpenServices
+    root: str, measured: Metrics, settings: Settings, open_services: OpenServices
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings) as opened:
-            for name, served in {"cards": app, **_mounted(app)}.items():
+            for name, served in {root: app, **_mounted(app)}.items():
                 if name in opened:
                     served.state.services = opened[name]
-            observe_pool(measured.provider.get_meter(_METER), opened["cards"].database)
+            observe_pool(measured.provider.get_meter(_METER), opened[root].database)
             yield
         measured.shutdown()
 
@@ -120,12 +134,9 @@ def _mounted(app: FastAPI) -> dict[str, FastAPI]:
 
 
 @asynccontextmanager
-async def _open_services(settings: Settings) -> AsyncIterator[Opened]:
+async def _open_services(names: Iterable[str], settings: Settings) -> AsyncIterator[Opened]:
     async with open_connections(settings) as connections, AsyncExitStack() as stack:
-        yield {
-            name: await stack.enter_async_context(open_context(settings, connections))
-            for name, open_context in OPENERS.items()
-        }
+        yield {name: await stack.enter_async_context(OPENERS[name](settings, connections)) for name in names}
 
 
 def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -18,19 +17,20 @@ if TYPE_CHECKING:
 # Longer than a load balancer or a sender keeps an idle connection (60 s as a rule): whoever closes first must not be
 # us, or a webhook that is on its way through a connection just closed is lost.
 _KEEP_ALIVE_SECONDS: Final = 75
-App = Literal["cards", "all"]
+App = Literal["cards", "bridge", "store", "marketplace", "all"]
 
 
 def api(
-    app: Annotated[App, typer.Option(help="which contexts to serve")] = "all",
+    app: Annotated[
+        App, typer.Option(help="which context to serve at the root; all: cards there, the others below their names")
+    ] = "all",
     host: Annotated[str, typer.Option(help="address to bind")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
 ) -> None:
     """Serve the HTTP API."""
     from api.main import create_app
 
-    factories: dict[App, Callable[[Settings], FastAPI]] = {"cards": create_app, "all": create_app}
-    serve(factories[app](Settings()), host, port)
+    serve(create_app(Settings(), only=None if app == "all" else app), host, port)
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
