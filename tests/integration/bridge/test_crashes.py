@@ -51,7 +51,7 @@ class DyingDatabase(Database):
 
 
 def stock() -> list[dict[str, Any]]:
-    """Ten rows, of which one cannot be used; of the pages of four the last is short."""
+    """Ten rows, of which one cannot be used; the pages are of five."""
     rows = [{"number": f"P-{number}", "rowversion": str(number), "price": 5} for number in range(10)]
     return [*rows[:6], {**rows[6], "price": "none"}, *rows[7:]]
 
@@ -67,7 +67,7 @@ async def items(bridge: BridgeRuns) -> BridgeRuns:
     price = {"name": "price", "type": "NUMBER"}
     await bridge.define("items", ["number"], fields=[price], options={"rowversion": {"kind": "integer"}})
     bridge.erp.tables["items"] = stock()
-    assert (await bridge.sync("items", page_size=4)).metrics.rows_inserted == 9
+    assert (await bridge.sync("items", page_size=5)).metrics.rows_inserted == 9
     async with bridge.database.begin() as connection:
         await connection.execute(KEEP)
     return bridge
@@ -105,7 +105,7 @@ async def test_at_every_transaction(items: BridgeRuns, where: Where) -> None:
     for number in range(60):
         database = DyingDatabase(items.database, number, where)
         bridge = await after_a_sync(items, FakeHub(), database)
-        assert outcome(bridge, await bridge.sync("items", page_size=4)) == EXPECTED, number
+        assert outcome(bridge, await bridge.sync("items", page_size=5)) == EXPECTED, number
         assert len(await bridge.letters()) == 1
         if not database.died:
             assert number > 15
@@ -117,7 +117,7 @@ async def test_at_every_call_to_the_hub(items: BridgeRuns) -> None:
     for number in range(20):
         for hub in (FakeHub(lose_before={number}), FakeHub(lose_after={number})):
             bridge = await after_a_sync(items, hub)
-            assert outcome(bridge, await bridge.sync("items", page_size=4)) == EXPECTED
+            assert outcome(bridge, await bridge.sync("items", page_size=5)) == EXPECTED
         if len(hub.calls) <= number:
             assert number > 2
             return

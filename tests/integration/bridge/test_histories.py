@@ -27,7 +27,7 @@ def changed(rows: list[dict[str, Any]], chance: random.Random, version: int) -> 
     return both
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_the_hub_follows_the_erp(bridge: BridgeRuns, seed: int) -> None:
     chance = random.Random(seed)
     price = {"name": "price", "type": "NUMBER"}
@@ -35,7 +35,7 @@ async def test_the_hub_follows_the_erp(bridge: BridgeRuns, seed: int) -> None:
     for version, kind in enumerate(KINDS, 1):
         bridge.erp.tables["stock"] = changed(bridge.erp.tables["stock"], chance, version)
         bridge.hub.lose_after = {len(bridge.hub.calls) + chance.randrange(3)}
-        batch = await bridge.sync("stock", kind, page_size=chance.randrange(2, 9), force=True)
+        batch = await bridge.sync("stock", kind, page_size=chance.randrange(3, 12), force=True)
         assert batch.metrics.conserved
         if kind == "full":
             await assert_all_is_well(bridge)
