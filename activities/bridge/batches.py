@@ -96,7 +96,8 @@ class BatchLifecycle:
     @activity.defn
     async def abort_batch(self, request: Abort) -> None:
         """End without success; one that has ended, or never was, is left alone."""
-        async with self._database.begin() as connection:
+        # To drop what is staged of many pages takes a while.
+        async with beating(), self._database.begin() as connection:
             work = await batches.lock(connection, request.batch_uid)
             aborted = await batches.abort(connection, request.batch_uid, code=request.code, cancelled=request.cancelled)
             if aborted and work is not None and work.is_running:
