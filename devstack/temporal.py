@@ -74,7 +74,16 @@ class TemporalServer:
         if self.database is None:
             return ()
         self.database.parent.mkdir(parents=True, exist_ok=True)
-        return ("--db-filename", str(self.database.absolute()))
+        return ("--db-filename", str(self.database.absolute()), *pragma_flags(self.config_dir))
+
+
+def pragma_flags(config_dir: Path = CONFIG_DIR) -> list[str]:
+    """How the server writes its file: by a journal that is appended to, not by a new one synced for each transaction.
+
+    What is committed outlives a killed server; a power failure may take the last transactions, and never the file.
+    """
+    pragmas = (config_dir / "sqlite-pragmas.txt").read_text().split()
+    return [part for pragma in pragmas for part in ("--sqlite-pragma", pragma)]
 
 
 def configuration_flags(config_dir: Path = CONFIG_DIR) -> list[str]:

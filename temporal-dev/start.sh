@@ -24,6 +24,9 @@ EOF
 while read -r attribute; do
     [ -z "$attribute" ] || set -- "$@" --search-attribute "$attribute"
 done <"$here/search-attributes.txt"
+while read -r pragma; do
+    [ -z "$pragma" ] || set -- "$@" --sqlite-pragma "$pragma"
+done <"$here/sqlite-pragmas.txt"
 while [ "$user_arguments" -gt 0 ]; do
     argument=$1
     shift

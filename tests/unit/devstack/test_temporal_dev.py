@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from devstack.temporal import CONFIG_DIR, configuration_flags
+from devstack.temporal import CONFIG_DIR, configuration_flags, pragma_flags
 from workflows import search_attributes
 
 
@@ -32,4 +32,4 @@ def test_the_start_script_passes_the_same_flags(tmp_path: Path) -> None:
     printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.splitlines()
     database = str(tmp_path / ".devstack" / "temporal" / "temporal.db")
     expected = ["server", "start-dev", "--ip", "127.0.0.1", "--db-filename", database]
-    assert printed == [*expected, *configuration_flags(), "--ui-public-path", "/a b"]
+    assert printed == [*expected, *configuration_flags(), *pragma_flags(), "--ui-public-path", "/a b"]
