@@ -38,6 +38,7 @@ from tests.replay.bridge_scenarios import (
     night_rest,
     night_share,
 )
+from tests.replay.marketplace_scenarios import callback, callback_replay, order_import, order_sweep, store_orders
 from tests.replay.purchase_scenarios import purchase_at_once, purchase_retried
 from tests.replay.store_scenarios import store_continued, store_paused, store_pushes, store_sweep
 from workflows.cards.contracts import BulkSyncInput
@@ -205,6 +206,11 @@ SCENARIOS: dict[str, Scenario] = {
         store_continued,
         store_paused,
         store_sweep,
+        callback,
+        callback_replay,
+        order_import,
+        order_sweep,
+        store_orders,
         batch_full,
         batch_continued,
         batch_failed,

@@ -15,20 +15,21 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from tests.replay import bridge_mutants, mutants
+from tests.replay import bridge_mutants, marketplace_mutants, mutants
 from tests.replay.refresh import scrub
 from tests.replay.scenarios import DIRECTORY, SCENARIOS, START
 from worker import WORKFLOWS
 from workflows.bridge import contracts as bridge_contracts
 from workflows.cards import contracts
 from workflows.cards.contracts import bulk_sync_id
+from workflows.marketplace import contracts as marketplace_contracts
 from workflows.message import Message
 from workflows.store import contracts as store_contracts
 
 HISTORIES = sorted(DIRECTORY.glob("*.json"))
 FIELDS = {
     name
-    for module in (bridge_contracts, contracts, store_contracts)
+    for module in (bridge_contracts, contracts, marketplace_contracts, store_contracts)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Message)
     for name in model.model_fields
@@ -71,6 +72,7 @@ def test_every_scenario_is_recorded() -> None:
         (mutants.ChangesFirst, "account_continued-0"),
         (mutants.ReadingFirst, "store_pushes-0"),
         (mutants.Hasty, "store_pushes-0"),
+        (marketplace_mutants.Untold, "store_orders-1"),
         (bridge_mutants.OneAtATime, "batch_full-0"),
         (bridge_mutants.WithoutGrace, "batch_stopped-0"),
         (bridge_mutants.ClosedUnnoted, "night_lost-0"),
@@ -81,7 +83,8 @@ def test_every_scenario_is_recorded() -> None:
 )
 async def test_a_careless_change_breaks_the_replay(mutant: type, scenario: str) -> None:
     path = DIRECTORY / f"{scenario}.json"
-    await replay([mutants.Unchanged, mutants.UnchangedAccount, mutants.UnchangedStore, *bridge_mutants.UNCHANGED], path)
+    unchanged = [mutants.Unchanged, mutants.UnchangedAccount, mutants.UnchangedStore, *bridge_mutants.UNCHANGED]
+    await replay([*unchanged, marketplace_mutants.UnchangedStoreOrders], path)
     with pytest.raises(NondeterminismError):
         await replay([mutant], path)
 

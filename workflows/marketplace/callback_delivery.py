@@ -6,15 +6,11 @@ given up, is in the database, per endpoint. An event whose endpoints are paused 
 
 from __future__ import annotations
 
-from typing import Final
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.marketplace import steps
     from workflows.marketplace.contracts import CALLBACK_DELIVERY_WORKFLOW, CallbackRef
-
-_ROUNDS_PER_RUN: Final = 200
 
 
 @workflow.defn(name=CALLBACK_DELIVERY_WORKFLOW)
@@ -24,7 +20,7 @@ class CallbackDeliveryWorkflow:
     @workflow.run
     async def run(self, ref: CallbackRef) -> None:
         """Rounds until nothing waits."""
-        for number in range(ref.rounds, ref.rounds + _ROUNDS_PER_RUN):
+        for number in range(ref.rounds, ref.rounds + ref.rounds_per_run):
             stands = await steps.DELIVER_EVENT.run(
                 ref, id=f"round-{number}", summary=f"round {number + 1}", fairness_key=ref.fairness
             )
@@ -32,4 +28,4 @@ class CallbackDeliveryWorkflow:
                 return
             workflow.set_current_details(f"{stands.waiting} endpoints wait for another attempt")
             await workflow.sleep(stands.next_in_seconds)
-        workflow.continue_as_new(ref.model_copy(update={"rounds": ref.rounds + _ROUNDS_PER_RUN}))
+        workflow.continue_as_new(ref.model_copy(update={"rounds": ref.rounds + ref.rounds_per_run}))

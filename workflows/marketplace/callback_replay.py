@@ -6,16 +6,12 @@ cannot go on is stopped, says why, and goes on behind the last one that arrived 
 
 from __future__ import annotations
 
-from typing import Final
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows.marketplace import steps
     from workflows.marketplace.contracts import CALLBACK_REPLAY_WORKFLOW, ReplayRef
-
-_PAGES_PER_RUN: Final = 200
 
 
 @workflow.defn(name=CALLBACK_REPLAY_WORKFLOW)
@@ -25,7 +21,7 @@ class CallbackReplayWorkflow:
     @workflow.run
     async def run(self, ref: ReplayRef) -> None:
         """Pages until the last."""
-        for number in range(_PAGES_PER_RUN):
+        for number in range(ref.pages_per_run):
             try:
                 page = await steps.REPLAY_PAGE.run(
                     ref, id=f"page-{number}", summary=f"page {number + 1}", fairness_key=ref.fairness

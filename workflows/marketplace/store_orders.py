@@ -6,8 +6,6 @@ transaction that claims the first receipts, its end always: a batch that cannot 
 
 from __future__ import annotations
 
-from typing import Final
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
@@ -22,8 +20,6 @@ with workflow.unsafe.imports_passed_through():
         Tally,
     )
     from workflows.steps import wire_type
-
-_BATCHES_PER_RUN: Final = 200
 
 
 @workflow.defn(name=STORE_ORDERS_WORKFLOW)
@@ -51,7 +47,7 @@ class StoreOrdersWorkflow:
             self._count(done)
             if done.is_last:
                 return await self._end(aborted=False)
-            if self._state.batches % _BATCHES_PER_RUN == 0:
+            if self._state.batches % self._state.batches_per_run == 0:
                 workflow.continue_as_new(self._state)
 
     async def _batch(self) -> BatchDone | None:

@@ -81,6 +81,7 @@ class StoreOrdersState(Message):
     run_id: UUID = _NOBODY
     tally: Tally = Tally()
     batches: int = 0
+    batches_per_run: int = Field(200, ge=1, le=500)
 
 
 class OrderBatch(Message):
@@ -126,6 +127,7 @@ class CallbackRef(Message):
     event_id: UUID
     fairness: str = Field("", max_length=64)
     rounds: int = 0
+    rounds_per_run: int = Field(200, ge=1, le=500)
 
 
 class DeliveryRound(Message):
@@ -140,6 +142,7 @@ class ReplayRef(Message):
 
     replay_id: UUID
     fairness: str = Field("", max_length=64)
+    pages_per_run: int = Field(200, ge=1, le=500)
 
 
 class ReplayPage(Message):
