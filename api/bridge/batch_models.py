@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from api.bridge.mapping_models import Body, FieldName
 from api.bridge.parameters import Name, Paged
-from api.parameters import MAX_INT
+from api.parameters import MAX_INT, Text
 from db.bridge.history import Batch
 from domain.pipeline.deletion import SENTENCES
 
@@ -19,7 +19,7 @@ LARGEST_PAGE: Final = 10_000
 
 BatchStatus = Literal["pending", "running", "completed", "completed_with_errors", "failed", "cancelled"]
 StartableType = Literal["full", "incremental", "background"]
-EntityRef = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+EntityRef = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 
 
 class StartBody(Body):

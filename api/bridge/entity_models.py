@@ -22,7 +22,7 @@ _MOST_OVERLAP: Final = 10 * 366 * 86_400
 
 ShortText = Annotated[Text, StringConstraints(max_length=100)]
 KeyFields = Annotated[list[FieldName], Field(min_length=1, max_length=50)]
-Cron = Annotated[str, StringConstraints(max_length=100, pattern=r"^\S+( \S+){4}$")]
+Cron = Annotated[str, StringConstraints(max_length=100, pattern=r"^[0-9A-Za-z*,/?#-]+( [0-9A-Za-z*,/?#-]+){4}$")]
 
 
 class DeclaredField(Body):

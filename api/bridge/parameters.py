@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.errors import InvalidInput
-from api.parameters import MAX_INT
+from api.parameters import MAX_INT, Text
 
 # On each router, not where they are included: a route then knows its whole template, which labels metrics.
 PREFIX: Final = "/api/v1"
@@ -19,7 +19,7 @@ MOST_PER_PAGE: Final = 100
 _SEGMENT: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_SEGMENT)]
 
-EntityKey = Annotated[str, Path(min_length=1, max_length=100, description="uid or name of the entity")]
+EntityKey = Annotated[Text, Path(min_length=1, max_length=100, description="uid or name of the entity")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,12 @@ async def test_a_name_is_one_segment_of_a_path(bridge: Bridge, name: str) -> Non
     assert (await bridge("POST", "/entities", body)).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/entities/%00", "/mappings/a%00", "/entities/" + "x" * 101])
+async def test_what_can_be_no_entity_is_refused_before_anybody_is_asked(bridge: Bridge, path: str) -> None:
+    assert (await bridge("GET", path)).status_code == 422
+    assert (await bridge("GET", path.replace("%00", "%ed%a0%80"))).status_code in (404, 422)
+
+
 async def test_a_name_nobody_knows_is_refused(bridge: Bridge) -> None:
     body = {"entity_name": "e", "connector_api_slug": "s", "business_key_fields": ["id"], "sync_enable": False}
     assert error_of(await bridge("POST", "/entities", body), 422)["errors"][0]["field"] == "body.sync_enable"
@@ -265,7 +271,7 @@ async def test_what_temporal_does_not_take_is_not_saved(bridge: Bridge) -> None:
     assert (await bridge("GET", "/entities/never")).status_code == 404
 
 
-@pytest.mark.parametrize("cron", ["", "* * * *", "@every 5m", "CRON_TZ=UTC * * * * *", "*  * * * *"])
+@pytest.mark.parametrize("cron", ["", "* * * *", "@every 5m", "CRON_TZ=UTC * * * * *", "*  * * * *", "* * * * \x00"])
 async def test_a_cron_expression_has_five_fields(bridge: Bridge, cron: str) -> None:
     body = {"entity_name": "e", "connector_api_slug": "s", "business_key_fields": ["id"], "sync_schedule": cron}
     assert (await bridge("POST", "/entities", body)).status_code == 422

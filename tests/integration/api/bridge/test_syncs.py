@@ -118,12 +118,13 @@ async def test_the_first_apis_callers_define_an_entity_by_starting_it(bridge: Br
         ({"entity_name": "nobody", "connector_api_slug": "s"}, 404, "ENTITY_NOT_FOUND"),
         ({"entity_name": "a/b", "connector_api_slug": "s", "business_key_fields": ["id"]}, 400, "VALIDATION_ERROR"),
         ({"entity_name": "n", "connector_api_slug": "s", "business_key_fields": ["a", "a"]}, 400, "ENTITY_INVALID"),
+        ({"entity_name": "no\x00body"}, 422, "VALIDATION_ERROR"),
         ({"entity_name": "nobody", "page_size": 99}, 422, "VALIDATION_ERROR"),
         ({"entity_name": "nobody", "page_size": 10001}, 422, "VALIDATION_ERROR"),
         ({"entity_name": "nobody", "max_pages": 0}, 422, "VALIDATION_ERROR"),
         ({"entity_name": "nobody", "sync_type": "retry"}, 422, "VALIDATION_ERROR"),
     ],
-    ids=["unknown", "half known", "no name", "no key", "small", "large", "no pages", "type"],
+    ids=["unknown", "half known", "no name", "no key", "nul", "small", "large", "no pages", "type"],
 )
 async def test_what_cannot_be_started_is_told(bridge: Bridge, body: dict[str, Any], status: int, code: str) -> None:
     assert error_of(await bridge("POST", "/sync/start", body), status)["code"] == code
