@@ -1,0 +1,75 @@
+"""Rows between the source, the staging table and the stages: nothing is lost, whatever their bytes are."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.bridge import payloads
+from activities.bridge.recalling import Arrived, Recalled, may_recall, recall
+from activities.bridge.storable import storable, storable_json
+from clients.apismith import SourceUnusable
+from domain.pipeline.config import Entity, FieldMapping, Source, UniqueInBatch
+from domain.pipeline.definition import Definition
+
+TEXTS = st.text(st.characters() | st.just("\ud800"), max_size=5)
+ROWS = st.lists(st.dictionaries(TEXTS, TEXTS | st.integers() | st.none() | st.lists(TEXTS, max_size=2), max_size=3))
+PLAIN = Definition(
+    entity=Entity(name="items", key=("no",)), source=Source(name="erp"), connector="items", target="items"
+)
+
+
+@given(ROWS)
+def test_rows_come_back_as_they_were(rows: list[dict[str, object]]) -> None:
+    """Also where a text holds half a surrogate, which msgspec refuses."""
+    raws = [json.dumps(row).encode() for row in rows]
+    packed = payloads.unpack(payloads.pack(payloads.join(raws)))
+    assert list(map(bytes, payloads.split(packed))) == raws
+    assert payloads.decode(packed) == rows
+
+
+def test_numbers_keep_every_digit() -> None:
+    [row] = payloads.decode(b'[{"a":0.10000000000000000555,"b":90071992547409931,"c":"\\ud800"}]')
+    assert (row["a"], row["b"]) == (Decimal("0.10000000000000000555"), 90071992547409931)
+    assert payloads.value(msgspec.Raw(b'{"a":1.5,"c":"\\ud800"}'), "a") == Decimal("1.5")
+    assert payloads.value(msgspec.Raw(b'{"a":1}'), "b") is None
+
+
+@pytest.mark.parametrize("rows", [b"[1]", b"{}", b"[{]", b'["\\ud800"]', b"\xff"])
+def test_what_is_no_list_of_objects_is_the_sources_fault(rows: bytes) -> None:
+    with pytest.raises(SourceUnusable):
+        payloads.decode(rows)
+
+
+@given(st.text(st.sampled_from("a\\u0\x00")) | st.text())
+def test_texts_can_be_kept_and_read(text: str) -> None:
+    """No NUL is left, in whatever company of backslashes; everything else is as it was."""
+    told = json.loads(storable_json(json.dumps([text])))
+    assert told == [text.replace("\x00", "\\u0000")]
+    assert "\x00" not in storable(text)
+
+
+def test_rows_are_recognised_by_their_bytes_and_their_configuration() -> None:
+    rows = [msgspec.Raw(b'{"no":1}'), msgspec.Raw(b'{"no":2}')]
+    arrived = Arrived.of(rows, PLAIN)
+    assert arrived.hashes == Arrived.of(rows, PLAIN).hashes
+    other = msgspec.structs.replace(PLAIN, entity=Entity(name="items", key=("no",), infer=True))
+    assert set(arrived.hashes).isdisjoint(Arrived.of(rows, other).hashes)
+    assert recall(arrived, {arrived.hashes[1]: b"key"}) == Recalled((b"key",), (0,))
+
+
+def test_a_row_that_came_twice_is_for_the_stages() -> None:
+    arrived = Arrived.of([msgspec.Raw(b'{"no":1}')] * 2, PLAIN)
+    assert recall(arrived, {arrived.hashes[0]: b"key"}) == Recalled((), (0, 1))
+
+
+def test_where_values_are_unique_every_row_is_read() -> None:
+    mapping = FieldMapping(source="ean", target="ean", rules=(UniqueInBatch(),))
+    entity = Entity(name="items", key=("no",), mappings=(mapping,))
+    assert may_recall(PLAIN)
+    assert not may_recall(msgspec.structs.replace(PLAIN, entity=entity))
