@@ -88,6 +88,8 @@ async def syncs(world: World, count: int) -> None:
 async def settle(world: World) -> None:
     """Rest: pokes are repeated until nothing is open; what no news told of is repaired by a whole sync."""
     world.calm()
+    await work_off(world)
+    # A start that died keeps the account from being linked until somebody ends it.
     world.spawn(world.schedule.process("keeper", world.keeper.link, mortal=False))
     await work_off(world)
     synced = await world.rows(_SYNCED)
