@@ -17,7 +17,7 @@ from cli.errors import CliError
 
 T = TypeVar("T")
 
-_LOOK_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = 0.2
 _LONGEST_SECONDS: Final = 900.0
 
 
