@@ -11,6 +11,7 @@ import psutil
 import pymysql
 import pytest
 import redis
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from devstack import AlreadyRunningError, DevStack, DevStackError, NotReadyError, Service
 from tests.helpers import eventually
@@ -99,6 +100,7 @@ async def test_crashed_servers_come_back_at_their_address_with_what_they_had(tmp
         before = stack.env()
         await _fetch(stack, "CREATE TABLE kept ()")
         _valkey(stack).set("lost", "soon")
+        await (await Client.connect(before["TEMPORAL_ADDRESS"])).start_workflow("kept", id="kept", task_queue="nobodys")
         plan: list[tuple[Service, bool]] = [("postgres", False), ("valkey", True), ("temporal", False)]
         for name, empty in plan:
             family = _servers_family(stack, name)
@@ -108,6 +110,8 @@ async def test_crashed_servers_come_back_at_their_address_with_what_they_had(tmp
         assert stack.env() == before
         assert await _fetch(stack, "SELECT to_regclass('kept')::text") == "kept"
         assert _valkey(stack).get("lost") is None
+        kept = (await Client.connect(before["TEMPORAL_ADDRESS"])).get_workflow_handle("kept")
+        assert (await kept.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
 def test_a_process_of_ours_runs_again(tmp_path: Path) -> None:
