@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -26,6 +27,12 @@ class Table:
 
     rows: int
     taken: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether every row was taken once, in the order of the keys."""
+        taken = [page for page in self.taken if page[1]]
+        return taken[0][0] == 0 and all(first + rows == after for (first, rows), (after, _) in pairwise(taken))
 
     async def page(self, database: Database, batch_uid: UUID, page_no: int, rows: int) -> bool:
         """Fetch and process one, as the database then has it; whether it was the last."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -49,12 +48,6 @@ def looks(window: Window, first: date, nights: int) -> list[datetime]:
     return at
 
 
-def in_order(table: Table) -> bool:
-    """Whether every row was taken once, and in the order of the keys."""
-    taken = [page for page in table.taken if page[1]]
-    return taken[0][0] == 0 and all(first + rows == after for (first, rows), (after, _) in pairwise(taken))
-
-
 @pytest.mark.parametrize(
     ("rows", "first", "lost_every"),
     [(700_000, date(2026, 3, 25), 0), (7_000_003, date(2026, 10, 22), 40)],
@@ -85,7 +78,7 @@ async def test_seven_million_rows_in_seven_nights_exactly(
     assert list(done) == [first + timedelta(days=number) for number in range(7)]
     assert list(done.values())[:6] == [-(-rows // 7)] * 6
     assert sum(done.values()) == rows
-    assert in_order(nights.table)
+    assert nights.table.in_order
     assert (lost > 5) == bool(lost_every)
     assert nights.handles.held == {background_schedule_id(nights.uid): "nothing left to do"}
 
@@ -106,7 +99,7 @@ async def test_a_night_ends_with_its_window_and_the_next_goes_on_there(database:
     assert night.end == NightStep(until=datetime(2026, 3, 6, 19, tzinfo=UTC))
     assert (await nights.schedule()).next_run_at == datetime(2026, 3, 6, 19, tzinfo=UTC)
     await nights.look(datetime(2026, 3, 6, 19, tzinfo=UTC))
-    assert in_order(nights.table)
+    assert nights.table.in_order
     assert (await nights.schedule()).state == "completed"
 
 
@@ -165,7 +158,7 @@ async def test_a_lost_night_says_why_and_goes_on_within_the_hour(database: Datab
     assert schedule.next_run_at == EVENING + timedelta(hours=1)
     await nights.look(EVENING + timedelta(hours=1))
     schedule = await nights.schedule()
-    assert (schedule.last_error, schedule.current_offset, in_order(nights.table)) == (None, 30, True)
+    assert (schedule.last_error, schedule.current_offset, nights.table.in_order) == (None, 30, True)
 
 
 async def test_a_reset_night_ends_and_what_it_did_is_not_counted(database: Database) -> None:
