@@ -53,6 +53,7 @@ def test_nothing_at_all_is_refused_with_every_reason_at_once() -> None:
         ({"jwt_public_key": ""}, "JWT_PUBLIC_KEY"),
         ({"allowed_origins": "https://a.example,*"}, "ALLOWED_ORIGINS"),
         ({"rate_limit_burst": 200}, "RATE_LIMIT_BURST"),
+        ({"central_api_base_url": "http://central"}, "CENTRAL_SERVICE_SECRET"),
         ({"apismith_url": "http://erp"}, "APISMITH_TOKEN"),
         ({"schedulehub_url": "http://hub", "schedulehub_username": "bridge"}, "SCHEDULEHUB_TOKEN"),
     ],

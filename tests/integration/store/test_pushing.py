@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from db.store import pushes
 from devstack.simulators.central.faults import FaultKind, FaultSpec
 from devstack.simulators.central.knobs import Knobs
+from domain.store.stock import CentralStock
 from tests.helpers.store_floor import Floor
 
 _OVER = "UPDATE stores SET next_pass_at = now() WHERE store_id = :store RETURNING 1"
@@ -152,6 +154,29 @@ async def test_two_passes_at_once_apply_everything_once(floor: Floor) -> None:
     await floor.rest()
     assert floor.central.books.verdicts["applied"] == 24
     await floor.converged()
+
+
+async def test_whoever_claimed_a_movement_last_settles_it(floor: Floor) -> None:
+    await floor.stock("A-1", 10)
+    await floor.update("A-1", -3)
+    [row] = await floor.rows("SELECT id FROM store_inventory WHERE store_id = :store")
+    claims = []
+    for _ in range(2):
+        async with floor.database.begin() as connection:
+            claims.append(await pushes.claim(connection, row.id))
+    given_up, successor = claims
+    assert given_up is not None
+    assert successor is not None
+    assert (given_up.uncertain, successor.uncertain, successor.version) == (False, True, given_up.version)
+    moved = CentralStock(5, 1)
+    async with floor.database.begin() as connection:
+        # What it was told is as true as ever, but its successor has sent again since, and may be told otherwise.
+        assert not await pushes.rebased(connection, given_up, moved)
+        assert not await pushes.compensated(connection, given_up, moved)
+        assert not await pushes.refused(connection, given_up, "REFUSED")
+        assert await pushes.pushed(connection, successor, CentralStock(1, 7))
+        assert not await pushes.pushed(connection, given_up, CentralStock(1, 7))
+    assert await floor.balanced() == {"A-1": 7}
 
 
 @pytest.mark.parametrize("tells", [True, False])

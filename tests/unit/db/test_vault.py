@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from db.vault import KeyUnusable, SecretUnreadable, Vault
 
@@ -36,3 +37,11 @@ def test_an_unusable_key_is_refused_without_being_quoted(keys: list[str]) -> Non
         Vault(keys)
     assert caught.value.__suppress_context__
     assert not any(key in str(caught.value) for key in keys)
+
+
+def test_a_secret_of_the_settings_may_be_encrypted() -> None:
+    vault = Vault([NEW])
+    for setting in ("plain", f"fernet:{vault.encrypt('plain')}"):
+        assert vault.reveal(SecretStr(setting)).get_secret_value() == "plain"
+    with pytest.raises(SecretUnreadable):
+        vault.reveal(SecretStr(f"fernet:{Vault([OLD]).encrypt('plain')}"))
