@@ -78,6 +78,12 @@ class Outcomes:
         raws = [self.verdict.examined.raw_hash(row) for row in self.told.arg_true()]
         return Told(keys.to_list(), datas.to_list(), versions, raws, uids)
 
+    def unchanged(self) -> tuple[list[bytes], list[bytes]]:
+        """Keys of the rows that were read and say nothing new, and the hashes of their bytes."""
+        which = self.verdict.outcome.rows("unchanged")
+        raws = [self.verdict.examined.raw_hash(row) for row in which.arg_true()]
+        return self.verdict.examined.page.rows.key.filter(which).to_list(), raws
+
     def settled_keys(self) -> list[bytes]:
         """Keys of which no row failed: their letters are answered, and they wait for nothing but `waits`."""
         key = self.verdict.examined.page.rows.key
@@ -153,6 +159,9 @@ async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, 
     scope, uid = work.scope, work.uid
     scheme = work.obeyed.entity.hash_scheme
     await record_state.write(connection, scope, uid, outcomes.state(), scheme=scheme)
+    if work.sync_type == "full":
+        # Else a change of configuration, or of the stages, would have them read again in every sync.
+        await record_state.recognise(connection, scope, *outcomes.unchanged())
     tried = work.sync_type == "children"
     exhausted = await children.wait(connection, scope, uid, outcomes.waits, tried=tried)
     settled, failing = outcomes.settled_keys(), outcomes.letters()

@@ -82,6 +82,13 @@ _INSERT = text("""
         last_seen_batch = excluded.last_seen_batch, deleted_at = NULL
 """)
 
+_RECOGNISE = text("""
+    UPDATE record_state AS known SET raw_hash = new.raw
+    FROM unnest(cast(:keys AS bytea[]), cast(:raws AS bytea[])) AS new(key, raw)
+    WHERE known.source_system = :source AND known.entity_name = :entity AND known.bk_hash = new.key
+      AND known.deleted_at IS NULL AND known.raw_hash IS DISTINCT FROM new.raw
+""")
+
 
 async def differing(
     connection: AsyncConnection,
@@ -110,6 +117,14 @@ async def remembered(
     pairs: bytes = (await connection.execute(query)).scalar() or b""
     size = KEY_BYTES
     return {pairs[at : at + size]: pairs[at + size : at + 2 * size] for at in range(0, len(pairs), 2 * size)}
+
+
+async def recognise(
+    connection: AsyncConnection, scope: Scope, keys: Sequence[bytes], raw_hashes: Sequence[bytes]
+) -> None:
+    """Rows that were read and found unchanged are known by these bytes from now on."""
+    if keys:
+        await connection.execute(_RECOGNISE, {**scope.named, "keys": keys, "raws": raw_hashes})
 
 
 async def write(connection: AsyncConnection, scope: Scope, batch_uid: UUID, told: Told, *, scheme: str) -> None:

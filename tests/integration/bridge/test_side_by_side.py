@@ -183,6 +183,18 @@ async def test_another_configuration_reads_every_row_again(items: BridgeRuns) ->
     assert items.at_the_hub("items") == [item("A", price=5)]
 
 
+async def test_rows_that_were_read_and_found_unchanged_are_not_read_a_second_time(items: BridgeRuns) -> None:
+    items.erp.tables["items"] = [item(f"P-{number}") for number in range(4)]
+    await items.sync("items")
+    async with items.database.begin() as connection:
+        await connection.execute(text("""UPDATE entity_config SET fields = '[{"name": "colour", "type": "CHAR"}]'"""))
+    assert (await items.sync("items")).metrics.rows_skipped == 4
+    async with items.database.begin() as connection:
+        # Were they read, they would differ.
+        await connection.execute(text("UPDATE record_state SET data_hash = 'x'"))
+    assert (await items.sync("items")).metrics.rows_skipped == 4
+
+
 async def test_a_known_row_after_another_with_its_key_stands(bridge: BridgeRuns) -> None:
     """Without rowversions the later row of a page stands: here the known one, and the hub is told nothing."""
     await bridge.define("sites", ["code"])
