@@ -120,3 +120,25 @@ async def test_cancelled_itself_it_takes_its_batch_with_it(temporal_client: Clie
             await child.result()
     assert fake.requests["abort"][0].cancelled
     assert batches(fake) == ["items"]
+
+
+async def test_parents_that_come_during_a_look_make_for_another(temporal_client: Client) -> None:
+    fake = FakeChildren([], ["items"])
+    gate = fake.hold("due")
+    async with serving(temporal_client, fake):
+        by_schedule: WorkflowHandle[object, ChildrenState] = await temporal_client.start_workflow(
+            PENDING_CHILDREN_WORKFLOW,
+            ChildrenState(),
+            id=PENDING_CHILDREN_ID,
+            task_queue=HIGH_PRIORITY,
+            result_type=ChildrenState,
+        )
+
+        def looking() -> None:
+            assert "due" in fake.ids
+
+        await eventually(looking)
+        await woken(temporal_client)
+        gate.set()
+        ended = await by_schedule.result()
+    assert (ended.batches, batches(fake)) == (1, ["items"])
