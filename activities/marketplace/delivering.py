@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -116,9 +117,11 @@ class Callbacks:
     async def _deliver(self, parcel: Parcel) -> None:
         key = str(parcel.endpoint_id)
         try:
-            await self._breaker.check(key)
-        except (CircuitOpen, LimiterUnavailable) as closed:
-            return await self._postpone(parcel, closed)
+            # It spares slots, no more: without Redis call-backs go out all the same.
+            with suppress(LimiterUnavailable):
+                await self._breaker.check(key)
+        except CircuitOpen as circuit:
+            return await self._postpone(parcel, timedelta(seconds=circuit.retry_after))
         answer = await self._poster.post(parcel.target_url, self._signed(parcel))
         await self._breaker.record(key, ok=answer.is_success)
         verdict = judge(answer, parcel.attempts + 1, self._schedule, self._chance())
@@ -126,8 +129,7 @@ class Callbacks:
             await deliveries.settle(connection, parcel, answer, verdict)
         return None
 
-    async def _postpone(self, parcel: Parcel, closed: CircuitOpen | LimiterUnavailable) -> None:
-        wait = timedelta(seconds=closed.retry_after if isinstance(closed, CircuitOpen) else 5)
+    async def _postpone(self, parcel: Parcel, wait: timedelta) -> None:
         verdict = postponed(parcel.age, wait, self._schedule, self._chance())
         async with self._database.begin() as connection:
             await deliveries.postpone(connection, parcel, verdict, "the endpoint fails and is left alone for a while")
