@@ -7,15 +7,19 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.bridge import payloads
-from activities.bridge.recalling import Arrived, Recalled, may_recall, recall
+from activities.bridge.recalling import STAGES, Arrived, Recalled, may_recall, recall
 from activities.bridge.storable import storable, storable_json
 from clients.apismith import SourceUnusable
-from domain.pipeline.config import Entity, FieldMapping, Source, UniqueInBatch
+from domain.pipeline.columns import from_rows
+from domain.pipeline.config import Entity, FieldMapping, OracleType, Source, SourceField, UniqueInBatch
 from domain.pipeline.definition import Definition
+from domain.pipeline.page import prepare
+from domain.pipeline.payload import delivered, json_rows
 
 TEXTS = st.text(st.characters() | st.just("\ud800"), max_size=5)
 ROWS = st.lists(st.dictionaries(TEXTS, TEXTS | st.integers() | st.none() | st.lists(TEXTS, max_size=2), max_size=3))
@@ -73,3 +77,15 @@ def test_where_values_are_unique_every_row_is_read() -> None:
     entity = Entity(name="items", key=("no",), mappings=(mapping,))
     assert may_recall(PLAIN)
     assert not may_recall(msgspec.structs.replace(PLAIN, entity=entity))
+
+
+def test_who_changes_the_stages_says_so() -> None:
+    """Rows known by their bytes are read again only when `STAGES` changes: new digests here need a new one there."""
+    types: dict[str, OracleType] = {"text": "VARCHAR2", "number": "NUMBER", "day": "DATE", "at": "TIMESTAMP"}
+    mapping = FieldMapping(source="text", target="title", transformation="title_case")
+    fields = tuple(SourceField(name=name, type=kind) for name, kind in types.items())
+    entity = Entity(name="items", key=("no",), fields=fields, mappings=(mapping,))
+    row = b'{"no":1,"text":" a \\t b","number":"(1,234.50)","day":"2025-12-08","at":"2025-12-08 1:02:03","more":[1.50]}'
+    page = prepare(from_rows(payloads.decode(b"[%b]" % row)), entity, PLAIN.source)
+    digest = blake3(json_rows(delivered(page.mapped, page.rows, entity))[0].encode()).hexdigest()[:16]
+    assert (STAGES, digest) == (b"1", "32c7cdca228ca894")
