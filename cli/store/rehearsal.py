@@ -25,7 +25,8 @@ _STOCK: Final = 400
 _LOCAL: Final = "/store/v1/local"
 _TILLS: Final = 8
 _PAGE: Final = 1000
-_MOST_SECONDS: Final = 240.0
+_MOST_SECONDS: Final = 150.0
+_MOST_SECONDS_EACH: Final = 0.1
 _LOOK_SECONDS: Final = 0.5
 Say = Callable[[str], None]
 
@@ -163,10 +164,11 @@ class Rehearsal:
         return [item for item in items if item["sku"] in self._skus]
 
     async def _until(self, check: Callable[[], Any], what: str) -> None:
-        end = time.monotonic() + _MOST_SECONDS
+        patience = _MOST_SECONDS + _MOST_SECONDS_EACH * self.script.updates
+        end = time.monotonic() + patience
         while not await check():
             if time.monotonic() > end:
-                raise UnfitError(f"waited {_MOST_SECONDS:g} s for {what}")
+                raise UnfitError(f"waited {patience:g} s for {what}")
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _judged(self, converged_after: float) -> StoreFigures:

@@ -13,8 +13,11 @@ from cli.console import complain, emit, out
 
 def worker_health(as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False) -> None:
     """Temporal reachable, workers polling, the shops' queue not stuck. Exit code 1 if anything is wrong."""
+    from observability import configure_logging
     from settings import Settings
 
+    # What is broken is told below, once.
+    configure_logging("ERROR")
     found = asyncio.run(_examine(Settings()))
     broken = [f"{name}: {part['message']}" for name, part in found["components"].items() if part["status"] != "healthy"]
     if as_json:

@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 _IS_LONG: Final = bool(os.environ.get("CHAOS_SEEDS") or os.environ.get("CHAOS_SEED"))
 UPDATES: Final = 10_000 if _IS_LONG else 200
 OUTAGES: Final = 15 if _IS_LONG else 2
-SECONDS: Final = 1500 if _IS_LONG else 200
+SECONDS: Final = 2400 if _IS_LONG else 200
 
 
 @pytest.mark.timeout(SECONDS + 20)
