@@ -116,6 +116,20 @@ def test_the_doctor_names_the_broken_one(
     assert [finding["name"] for finding in json.loads(outcome.out) if finding["level"] == "failed"] == ["Redis"]
 
 
+def test_the_workers_health_is_told_and_a_broken_part_named(
+    brx: CommandLine, service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in service.environment.items():
+        monkeypatch.setenv(name, value)
+    healthy = brx("worker-health")
+    assert (healthy.code, healthy.out.startswith("healthy, 0 movements")) == (0, True), healthy
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    broken = brx("worker-health", "--json")
+    assert broken.code == 1
+    found = {name: part["status"] for name, part in json.loads(broken.out)["components"].items()}
+    assert found == {"postgresql": "healthy", "temporal": "unhealthy", "worker": "unhealthy"}
+
+
 def test_a_process_that_dies_is_named_with_its_log(tmp_path: Path) -> None:
     with DevStack(tmp_path, services={"postgres"}, durable=False, environ={}) as stack:
         options = ServiceOptions(products=10, workers={}, simulator_flags=("--no-such-flag",))
