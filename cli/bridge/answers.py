@@ -85,7 +85,6 @@ class Batch(BaseModel):
     rows_failed: int = 0
     rows_per_second: float = 0.0
     success_rate: float = 100.0
-    created_at: datetime | None = None
     error_code: str | None = None
     error_message: str | None = None
     deletion_refused_message: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -26,10 +27,14 @@ def given(**values: str | int | bool | None) -> dict[str, str | int | bool]:
 
 
 def show_rows(titles: Mapping[str, str], rows: list[list[object]]) -> None:
-    """A table; each title with "left" or "right". Values are shown as text: some may look like markup."""
+    """A table; each title with "left" or "right". Values are shown as text: some may look like markup.
+
+    The first column is what other commands take, so it stays in one piece however narrow the terminal is.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, side in titles.items():
-        table.add_column(title, justify="right" if side == "right" else "left", overflow="fold")
+    for number, (title, side) in enumerate(titles.items()):
+        justify: JustifyMethod = "right" if side == "right" else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
     out().print(table)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.api_client import Api
 from cli.bridge.answers import Batch, Batches, Message, Started
-from cli.bridge.calling import bridge_api, given, show_pages, show_rows
+from cli.bridge.calling import bridge_api, given, show_pages
 from cli.bridge.entities import Entity, Page
 from cli.console import emit, out
 from cli.options import DEFAULT_API_URL, AccessToken, ApiUrl, AsJson
@@ -91,9 +91,8 @@ def history(
     if as_json:
         return emit(answer)
     found = Batches.model_validate_json(answer)
-    numbers = dict.fromkeys(("fetched", *_COUNTS), "right")
-    titles = {"batch": "left", "entity": "left", "type": "left", "status": "left", **numbers, "created": "left"}
-    show_rows(titles, [_line(batch) for batch in found.items])
+    for batch in found.items:
+        _show_line(batch)
     return show_pages(found.total, found.page, found.total_pages)
 
 
@@ -157,8 +156,10 @@ def _bar(api: Api, batch: str) -> Batch:
     return last
 
 
-def _line(batch: Batch) -> list[object]:
-    counts = [f"{getattr(batch, f'rows_{name}'):,}" for name in ("fetched", *_COUNTS)]
+def _show_line(batch: Batch) -> None:
+    """Two lines, so that eighty columns hold the uid and every count."""
     kind = batch.sync_type + (" (dry run)" if batch.dry_run else "")
-    created = f"{batch.created_at:%Y-%m-%d %H:%M}" if batch.created_at else ""
-    return [batch.batch_uid, batch.entity_name, kind, batch.status, *counts, created]
+    status = (batch.status, _STYLES.get(batch.status, "red"))
+    out().print(Text.assemble(f"{batch.batch_uid}  {batch.entity_name}  {kind}  ", status), soft_wrap=True)
+    counts = "  ".join(f"{name} {getattr(batch, f'rows_{name}'):,}" for name in ("fetched", *_COUNTS))
+    out().print(f"    {counts}", soft_wrap=True)

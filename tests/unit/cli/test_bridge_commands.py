@@ -154,8 +154,11 @@ def test_a_batch_that_fails_is_told_by_the_exit_code(brx: CommandLine, fake_api:
 def test_the_history_is_shown(brx: CommandLine, fake_api: FakeApi) -> None:
     fake_api.will(f"GET {AT}/sync/history", {**PAGE, "items": [{**BATCH, "dry_run": True}]})
     lines = brx("bridge", "history", "--entity", "items", "--status", "failed").out.splitlines()
-    assert "full (dry run)" in lines[1]
-    assert "1,000" in lines[1]
+    assert lines[:2] == [
+        f"{UID}  items  full (dry run)  completed_with_errors",
+        "    fetched 1,200  inserted 1,000  updated 100  deleted 7  skipped 80  pending 15  failed 5",
+    ]
+    assert lines[2] == "51 in all; next page: --page 2"
     assert fake_api.received[0].query == {"entity_name": ["items"], "status": ["failed"], "page": ["1"]}
 
 
