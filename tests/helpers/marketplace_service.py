@@ -102,7 +102,7 @@ async def running_service(
         redis_url=redis_url,
         mock_api_base_url=f"http://api{MOUNT}",
         callback_allow_loopback=True,
-        callback_timeout_seconds=1,
+        callback_timeout_seconds=2,
         callback_retry_schedule="0.1s,0.1s,0.1s",
         marketplace_rate_limit_requests=10_000,
         **settings,

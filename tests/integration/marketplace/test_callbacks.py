@@ -33,7 +33,7 @@ async def came(consumer: Consumer, count: int, name: str = "a") -> list[Received
         assert len(found) >= count
         return found
 
-    return await eventually(enough, 20)
+    return await eventually(enough, 45)
 
 
 async def deliveries(consumer: Consumer, endpoint: Any) -> list[Any]:
@@ -49,7 +49,7 @@ async def in_state(consumer: Consumer, endpoint: Any, *states: str) -> list[Any]
         assert [one["state"] for one in found] == list(states)
         return found
 
-    return await eventually(there, 20)
+    return await eventually(there, 45)
 
 
 async def test_an_event_arrives_signed_in_both_ways(consumer: Consumer) -> None:
@@ -140,14 +140,14 @@ async def test_redirects_are_not_followed(consumer: Consumer) -> None:
 
 
 async def test_an_endpoint_that_hangs_times_out(consumer: Consumer) -> None:
-    endpoint = await consumer.listen(manners=Manners([], {}, 1.6))
+    endpoint = await consumer.listen(manners=Manners([], {}, 3))
     await tell(consumer)
 
     async def failed() -> None:
         (delivery,) = await deliveries(consumer, endpoint)
         assert (delivery["lastStatus"], delivery["lastError"]) == (None, "timed out")
 
-    await eventually(failed, 10)
+    await eventually(failed, 45)
     await consumer.ask("POST", f"/webhooks/{endpoint['id']}/pause")
 
 
@@ -203,7 +203,7 @@ async def test_dead_letters_are_replayed_in_order_and_a_replay_goes_on_after_a_f
         assert shown["state"] == "completed"
         return shown
 
-    shown = await eventually(over, 20)
+    shown = await eventually(over, 45)
     assert (shown["sent"], shown["afterSequence"], shown["progressPercent"]) == (3, 4, 100)
     replayed = [one for one in consumer.received()[before:] if one.headers["x-event-id"] in told[1:]]
     accepted = [one.headers["x-event-id"] for one in replayed if one.status == 200]

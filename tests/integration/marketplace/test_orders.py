@@ -102,7 +102,7 @@ async def test_due_receipts_are_tried_by_store_and_told(consumer: Consumer, own_
     def told() -> None:
         assert [len(consumer.received(name)) for name in ("sync.started", "sync.completed", "sync.failed")] == [1, 1, 0]
 
-    await eventually(told, 20)
+    await eventually(told, 45)
     assert [calls(consumer, receipt) for receipt in receipts] == [1, 1, 1]
     (completed,) = consumer.received("sync.completed")
     for field in ('"processedCount":3', '"successCount":1', '"failedCount":1', '"rateLimitedCount":1'):
@@ -127,7 +127,7 @@ async def test_the_sweep_starts_every_store_that_is_due(consumer: Consumer, own_
     async def imported() -> None:
         assert [(await consumer.status(store))["importedOrders"] for store in stores] == [1, 1, 1]
 
-    await eventually(imported, 15)
+    await eventually(imported, 45)
 
 
 async def test_only_who_speaks_for_an_organisation_gets_its_tokens(consumer: Consumer) -> None:
