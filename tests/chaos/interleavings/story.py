@@ -47,7 +47,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Story:
-    """One interleaving to be. `losses`: something happens that only a whole sync can repair."""
+    """One interleaving to be. `losses`: something happens that only a whole sync can repair.
+
+    `hurried`: lost answers are judged at once, however late webhooks are.
+    """
 
     seed: int
     products: int = 12
@@ -61,6 +64,7 @@ class Story:
     site: tuple[str, ...] = ()
     hands: tuple[tuple[str, ...], ...] = ()
     keeper: tuple[str, ...] = ()
+    hurried: bool = False
     syncs: int = 1
 
     @property
@@ -73,7 +77,7 @@ def story(seed: int) -> Story:
     """The story of a seed: in half of them the seller does more than sell and sync."""
     plain, rng = plain_story(seed), random.Random(f"keeper {seed}")
     if rng.random() < 0.5:
-        return plain
+        return replace(plain, hurried=rng.random() < 0.5)
     actions = KEEPER_ACTIONS
     if rng.random() < 0.15:
         plain = replace(plain, products=rng.randint(BULK_STOCK, BULK_STOCK + 6))

@@ -97,7 +97,7 @@ class World:
         self.postman.announced = self.watch.announced
         self.hands = Hands(self.act, self.rows, self.rng, self.story.blueprints)
         self.keeper = Keeper(self.act, self.rows, self.rng, self.story.blueprints)
-        self.engine.news_is_in = lambda: not self.postman.under_way
+        self.engine.news_is_in = lambda: self.story.hurried or not self.postman.under_way
         self._relays = (
             EventRelay(self.database, self._poke, age=timedelta(0), rest=timedelta(0)),
             change_relay(self.database, self._poke_changes, age=timedelta(0), rest=timedelta(0)),
