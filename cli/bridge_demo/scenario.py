@@ -84,8 +84,10 @@ class Scenario:
         """Names of the rows that were changed, added and removed. Only lines are removed: nobody is their child."""
         rows = max(1, self.sizes[entity.name] * _CHANGED_PERCENT // 100)
         changed = set(self.neighbours.move("change", entity.name, rows))
-        added = set(self.neighbours.move("add", entity.name, rows))
-        removed = set(self.neighbours.move("remove", entity.name, rows)) if entity is ORDER_LINES else set[str]()
+        added = set(self.neighbours.move("add", entity.name, rows, seed=2))
+        removed = (
+            set(self.neighbours.move("remove", entity.name, rows, seed=3)) if entity is ORDER_LINES else set[str]()
+        )
         return changed - added - removed, added - removed, removed - added
 
     def _arrived(self, table: str, changed: set[str], added: set[str], removed: set[str]) -> Moves:
