@@ -28,7 +28,7 @@ from tests.chaos.store.world import Switchboard, World
 from tests.helpers.store_api import fake_store, serving_store
 
 _BLOCK: Final = 6
-_SHORT: Final = 12
+_SHORT: Final = 6
 _PER_LONG_SEED: Final = 50
 _TURNS: Final = 40
 
