@@ -33,13 +33,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What is rehearsed. An outage lasts `away` seconds; between two of them lie up to `between`."""
+    """What is rehearsed. Each outage begins at a random moment of its share of the sales, and lasts `away` seconds."""
 
     updates: int
     outages: int
     seed: int
     away: tuple[float, float] = (0.5, 3.0)
-    between: float = 2.0
     elsewhere: int = 40
 
 
@@ -64,6 +63,8 @@ class Rehearsal:
         self._rng = random.Random(self.script.seed)  # noqa: S311 - a repeatable story
         self._skus = [f"DEMO-{self.script.seed}-{number:03}" for number in range(SKUS)]
         self._left = self.script.updates
+        self._may_sell = asyncio.Event()
+        self._may_sell.set()
 
     async def play(self) -> StoreFigures:
         """From the first sale to the last law.
@@ -74,7 +75,7 @@ class Rehearsal:
         await self._open()
         self.say(f"{self.script.updates:,} movements of {SKUS} items, central goes down {self.script.outages} times")
         selling = asyncio.gather(*(self._till() for _ in range(_TILLS)), self._others())
-        await asyncio.gather(selling, self._outages(selling))
+        await asyncio.gather(selling, self._outages())
         ended = time.monotonic()
         self.say(
             f"{len(self.accepted):,} accepted, {self.told['while_away']:,} of them while central was away; "
@@ -94,8 +95,8 @@ class Rehearsal:
         return all(item["last_synced_at"] for item in await self._items())
 
     async def _till(self) -> None:
-        """Sell until all is sold; whoever gets no answer asks again for the same."""
-        while self._left > 0:
+        """Sell until all is sold."""
+        while await self._may_sell.wait() and self._left > 0:
             self._left -= 1
             sku, delta = self._rng.choice(self._skus), self._rng.choice((-3, -2, -1, -1, -1, 1, 4))
             operation = UUID(int=self._rng.getrandbits(128), version=4)
@@ -126,15 +127,17 @@ class Rehearsal:
                 continue
             self.elsewhere += moved
 
-    async def _outages(self, selling: asyncio.Future[Any]) -> None:
-        """As many as there are to be, also after the last sale."""
+    async def _outages(self) -> None:
+        """One in each share of the sales; the tills wait for the kill, so that some are made while central is away."""
         for number in range(self.script.outages):
-            if not selling.done():
-                await asyncio.sleep(self._rng.uniform(0.1, self.script.between))
-            self.is_away = True
+            begins = self.script.updates * (1 - (number + self._rng.uniform(0.2, 0.7)) / self.script.outages)
+            while self._left > begins:  # noqa: ASYNC110 - a counter, looked at now and then
+                await asyncio.sleep(0.005)
+            self._may_sell.clear()
             await asyncio.to_thread(self.central.kill)
-            self.outages += 1
-            self.say(f"central is down ({number + 1} of {self.script.outages}), the shop goes on selling")
+            self.is_away, self.outages = True, self.outages + 1
+            self._may_sell.set()
+            self.say(f"central is down ({self.outages} of {self.script.outages}), the shop goes on selling")
             await asyncio.sleep(self._rng.uniform(*self.script.away))
             self.most_waiting = max(self.most_waiting, await self._waiting())
             await asyncio.to_thread(self.central.revive)

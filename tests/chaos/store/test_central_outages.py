@@ -16,8 +16,8 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 _IS_LONG: Final = bool(os.environ.get("CHAOS_SEEDS") or os.environ.get("CHAOS_SEED"))
-UPDATES: Final = 10_000 if _IS_LONG else 200
-OUTAGES: Final = 15 if _IS_LONG else 2
+UPDATES: Final = 10_000 if _IS_LONG else 100
+OUTAGES: Final = 15 if _IS_LONG else 1
 SECONDS: Final = 2400 if _IS_LONG else 200
 
 
