@@ -15,12 +15,15 @@ from typing import Final, Literal
 import httpx
 import msgspec
 
+from clients.lenient_json import bytes_of, member, objects, text_of
 from clients.neighbour import Credentials, Faults, Patience, Place, Rejected, Request, Transport, Unavailable, Unusable
 from clients.neighbour.transport import segment
 
 Operator = Literal["=", ">", ">=", "<", "<="]
 Direction = Literal["asc", "desc"]
 _rows: Final = msgspec.json.Decoder(list[dict[str, object]], float_hook=Decimal)
+# Keys are compared as what they are: a number written as a text would be compared as one.
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class SourceRejected(Rejected):
@@ -110,7 +113,7 @@ class ApiSmith:
         """One page (from 1) of a connector's rows, at most `page_size` <= 10,000 of them."""
         body = _Execute(page, page_size, filters, sort or msgspec.UNSET)
         path = f"runtime/{segment(slug)}/execute"
-        request = Request("POST", path, msgspec.json.encode(body), self._timeout)
+        request = Request("POST", path, _encode(body), self._timeout)
         return await self._transport.ask(request, _page)
 
     async def ping(self) -> None:
@@ -128,9 +131,20 @@ def decode_rows(rows: Sequence[bytes | msgspec.Raw]) -> list[dict[str, object]]:
 
 
 def _page(body: bytes) -> SourcePage:
-    answer = msgspec.json.decode(body, type=_Executed)
+    try:
+        answer = msgspec.json.decode(body, type=_Executed)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = _leniently(body)
     if not answer.success:
         raise SourceUnavailable("APISmith could not get the rows from the ERP.")
     if answer.data is None:
         raise ValueError
     return SourcePage(answer.data, answer.metadata.total_rows, len(body))
+
+
+def _leniently(body: bytes) -> _Executed:
+    """A text that is no Unicode spoils its row, not the page: msgspec refuses it even in what it only passes over."""
+    text = text_of(body)
+    rows = member(text, "data") or slice(0, 0)
+    answer = msgspec.json.decode(bytes_of(text[: rows.start] + "[]" + text[rows.stop :]), type=_Executed)
+    return msgspec.structs.replace(answer, data=[msgspec.Raw(row) for row in objects(text[rows])])

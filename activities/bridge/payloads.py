@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,10 +11,10 @@ import msgspec
 import zstandard
 
 from clients.apismith import SourceUnusable
+from clients.lenient_json import objects, text_of
 
 _LEVEL: Final = -1
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
-_ROW: Final = re.compile(r"[\s,]*(?=\{)")
 _rows: Final = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal)
 _row: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _raw_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -42,7 +41,7 @@ def decode(rows: bytes) -> list[dict[str, Any]]:
 def _leniently(rows: bytes) -> list[dict[str, Any]]:
     """A text that is no Unicode spoils its row, not the page: the stages say which."""
     try:
-        found = json.loads(_text(rows), parse_float=Decimal)
+        found = json.loads(text_of(rows), parse_float=Decimal)
     except ValueError:
         raise SourceUnusable from None
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
@@ -50,28 +49,15 @@ def _leniently(rows: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _text(rows: bytes) -> str:
-    # What is no UTF-8 becomes half surrogates, as an escape of one does.
-    return rows.decode(errors="surrogateescape")
-
-
 def split(rows: bytes) -> list[msgspec.Raw]:
     """The text of each row. Raises `SourceUnusable`."""
     try:
         return _raw_rows.decode(rows)
     except _UNREADABLE:
-        return list(_split_leniently(_text(rows)))
-
-
-def _split_leniently(rows: str) -> Iterator[msgspec.Raw]:
-    """msgspec refuses half a surrogate even in what it only passes over."""
-    at, scan = rows.index("[") + 1, json.JSONDecoder().raw_decode
-    while found := _ROW.match(rows, at):
         try:
-            _, at = scan(rows, found.end())
+            return [msgspec.Raw(row) for row in objects(text_of(rows))]
         except ValueError:
             raise SourceUnusable from None
-        yield msgspec.Raw(rows[found.end() : at].encode(errors="surrogateescape"))
 
 
 def join(rows: Sequence[msgspec.Raw | bytes]) -> bytes:

@@ -7,7 +7,17 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from clients.apismith import Filter, Sort, SourcePage, SourceRejected, SourceUnavailable, SourceUnusable, decode_rows
+from clients.apismith import (
+    Filter,
+    Sort,
+    SourcePage,
+    SourceRejected,
+    SourceUnavailable,
+    SourceUnusable,
+    _encode,
+    _page,
+    decode_rows,
+)
 from devstack.simulators.neighbour.faults import FaultSpec
 from tests.helpers.neighbours import ErpHere
 
@@ -135,3 +145,14 @@ async def test_ping(erp: ErpHere) -> None:
     erp.break_with(FaultSpec(kind="status"))
     with pytest.raises(SourceUnavailable):
         await erp.client().ping()
+
+
+@pytest.mark.parametrize("text", [b"\\ud800", b"\xff"], ids=["half a surrogate", "no UTF-8"])
+def test_a_text_that_is_no_unicode_does_not_cost_the_page(text: bytes) -> None:
+    rows = [b'{"item_number":"1"}', b'{"item_number":"%b"}' % text]
+    page = _page(b'{"success":true,"metadata":{"total_rows":2},"data":[%b]}' % b",".join(rows))
+    assert ([bytes(row) for row in page.rows], page.total) == (rows, 2)
+
+
+def test_fractional_keys_are_asked_for_as_numbers() -> None:
+    assert _encode(Filter("price", ">", Decimal("1.50"))) == b'{"field":"price","operator":">","value":1.50}'
