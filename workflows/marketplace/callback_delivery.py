@@ -9,7 +9,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.marketplace import steps
+    import workflows.marketplace.steps as steps
     from workflows.marketplace.contracts import CALLBACK_DELIVERY_WORKFLOW, CallbackRef
 
 

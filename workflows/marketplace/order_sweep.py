@@ -8,7 +8,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.marketplace import steps
+    import workflows.marketplace.steps as steps
     from workflows.marketplace.contracts import ORDER_SWEEP_WORKFLOW, OrderSweep, SweepStarted
 
 

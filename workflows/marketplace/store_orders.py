@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.marketplace import steps
+    import workflows.marketplace.steps as steps
     from workflows.marketplace.contracts import (
         STORE_ORDERS_WORKFLOW,
         BatchDone,

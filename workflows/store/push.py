@@ -15,8 +15,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.store.steps as steps
     from workflows.steps import wire_type
-    from workflows.store import steps
     from workflows.store.contracts import (
         CHANGES_PENDING,
         STORE_PUSH_WORKFLOW,

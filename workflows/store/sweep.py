@@ -8,7 +8,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.store import steps
+    import workflows.store.steps as steps
     from workflows.store.contracts import STORE_SWEEP_WORKFLOW, StorePage, StoresSwept
 
 _FAIRNESS = "store-sweep"

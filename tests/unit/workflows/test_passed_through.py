@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 WORKFLOWS = {
-    path.stem: path
-    for context in ("bridge", "cards")
-    for path in sorted((ROOT / "workflows" / context).glob("*.py"))
+    f"{path.parent.name} {path.stem}": path
+    for path in sorted((ROOT / "workflows").glob("*/*.py"))
     if "@workflow.defn" in path.read_text()
 }
 
