@@ -69,14 +69,22 @@ class MariadbServer:
         installer = _find("mariadb-install-db", "mysql_install_db")
         if installer is None:
             raise MissingServerError("mariadb-install-db", f"It belongs beside {program}: reinstall mariadb-server.")
-        options = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        options = ("--auth-root-authentication-method=normal", "--skip-test-db", f"--tmpdir={directory.parent}")
         return Command("mariadb-install", [installer, *_common(directory), *options], self.run_dir)
 
     def _service(self, program: str) -> Command:
         grants = self.run_dir.absolute() / "mariadb-grants.sql"
         grants.write_text(_GRANTS)
+        # A server that starts clears its temporary files, and in a shared folder those of another one.
+        temporary = self.run_dir.absolute() / "mariadb-tmp"
+        temporary.mkdir(exist_ok=True)
         network = (f"--port={self.port}", f"--bind-address={LOOPBACK}", "--skip-name-resolve")
-        files = (f"--init-file={grants}", f"--socket={_socket_path(self.data_dir)}", f"--pid-file={grants}.pid")
+        files = (
+            f"--init-file={grants}",
+            f"--socket={_socket_path(self.data_dir)}",
+            f"--pid-file={grants}.pid",
+            f"--tmpdir={temporary}",
+        )
         speed = () if self.durable else ("--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
         return Command("mariadb", [program, *_common(self.data_dir), *network, *files, *speed], self.run_dir)
 
