@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.cards import closing
-from activities.cards.announcing import announce_result, announce_start
+from activities.cards.announcing import announce_failure, announce_result, announce_start
 from activities.cards.errors import OperationClosed
 from activities.cards.reporting import conclude
 from activities.cards.watching import Watch, watching
@@ -41,8 +41,11 @@ class SyncOperations:
     async def begin_sync(self, ref: OperationRef) -> SyncPlan:
         """Open the operation. Raises `OperationClosed` when it has ended already."""
         async with self._database.begin() as connection:
-            if not await lifecycle.begin(connection, ref.user_id, ref.operation_id):
+            orphans = await lifecycle.begin(connection, ref.user_id, ref.operation_id)
+            if orphans is None:
                 raise OperationClosed
+            for orphan, metadata in orphans.items():
+                await announce_failure(connection, ref.user_id, orphan, metadata, lifecycle.ORPHANED)
             await announce_start(connection, ref.user_id, ref.operation_id)
         return self._plan
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Row, delete, func, select, text, update
@@ -43,16 +44,21 @@ async def still_open(connection: AsyncConnection, operation_ids: Collection[UUID
     return {UUID(found) for found in await connection.scalars(query)}
 
 
-async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> bool:
-    """Mark the operation running and the seller in `initial_sync` (not in a dry run); False when it has ended already.
+ORPHANED: Final = "SYNC_INTERRUPTED"
+Orphans = Mapping[UUID, Mapping[str, object]]
+"""Bulk syncs that were closed because nothing drives them: their metadata by operation."""
+
+
+async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> Orphans | None:
+    """Mark the operation running and the seller in `initial_sync` (not in a dry run); None when it has ended already.
 
     Single flight is the workflow id's: any other bulk sync still open here lost its workflow and is closed.
     What others left staged is dropped.
     """
     current = await operation(connection, operation_id, lock=True)
     if current is None or current.status not in ("pending", "running"):
-        return False
-    await _close_orphans(connection, user_id, operation_id)
+        return None
+    orphans = await _close_orphans(connection, user_id, operation_id)
     started: dict[str, object] = {"phase": "downloading", "started_at": (await now(connection)).isoformat()}
     metadata = current.operation_metadata
     if current.status == "pending":
@@ -64,7 +70,7 @@ async def begin(connection: AsyncConnection, user_id: UUID, operation_id: UUID) 
             .where(user_sync_settings.c.user_id == user_id)
             .values(sync_status="initial_sync", last_error=None, updated_at=func.now())
         )
-    return True
+    return orphans
 
 
 async def _reporting(connection: AsyncConnection, user_id: UUID, metadata: Mapping[str, object]) -> dict[str, bool]:
@@ -82,10 +88,10 @@ async def was_synced(connection: AsyncConnection, user_id: UUID) -> bool:
     return bool((await connection.execute(query)).scalar())
 
 
-async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> None:
-    error = {"code": "SYNC_INTERRUPTED", "message": "The sync was ended from outside before it could finish."}
+async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_id: UUID) -> Orphans:
+    error = {"code": ORPHANED, "message": "The sync was ended from outside before it could finish."}
     columns = sync_operations.c
-    await connection.execute(
+    closed = await connection.execute(
         update(sync_operations)
         .where(columns.user_id == user_id, columns.operation_id != str(operation_id))
         .where(columns.operation_type.in_(BULK_TYPES), columns.status.in_(("pending", "running")))
@@ -95,11 +101,14 @@ async def _close_orphans(connection: AsyncConnection, user_id: UUID, operation_i
             completed_at=func.now(),
             operation_metadata=columns.operation_metadata.op("||")(_json({"phase": "done", "error": error})),
         )
+        .returning(columns.operation_id, columns.operation_metadata)
     )
+    orphans = {UUID(row.operation_id): row.operation_metadata for row in closed}
     # Whoever closed them, here or elsewhere, may have left their staging.
     others = select(columns.operation_id).where(columns.user_id == user_id, columns.operation_id != str(operation_id))
     leftovers = export_chunks.c.operation_id.in_(others.where(columns.operation_type.in_(BULK_TYPES)))
     await connection.execute(delete(export_chunks).where(leftovers))
+    return orphans
 
 
 def _json(values: Mapping[str, object]) -> object:

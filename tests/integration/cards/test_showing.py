@@ -79,7 +79,7 @@ async def test_what_a_sync_left_alone_is_read_again_by_one_export(desk: Desk) ->
         uncertain = "UPDATE user_inventory_items SET sync_state = 'uncertain' WHERE user_id = :user"
         await connection.execute(text(uncertain), names)
         await operations.register(connection, desk.user_id, operation_id, "bulk_sync", {"mode": "bulk_sync"})
-        assert await lifecycle.begin(connection, desk.user_id, operation_id)
+        assert await lifecycle.begin(connection, desk.user_id, operation_id) is not None
         manifest = Manifest(chunk_count=1, product_count=300, checksum="0", complete=True)
         await lifecycle.note(connection, operation_id, {"manifest": manifest.model_dump()})
         chunk = """

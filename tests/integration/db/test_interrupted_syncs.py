@@ -53,7 +53,7 @@ class Books:
         async with self.database.begin() as connection:
             await operations.register(connection, self.user_id, operation_id, kind, {"mode": kind, **metadata})
             if begun:
-                assert await lifecycle.begin(connection, self.user_id, operation_id)
+                assert await lifecycle.begin(connection, self.user_id, operation_id) is not None
         return operation_id
 
     async def relay(self, age: timedelta = timedelta(0)) -> int:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from activities.cards.errors import OperationClosed
+from db.cards import operations
 from db.session import Database
 from tests.helpers.bridge_runs import BridgeRuns
 from tests.helpers.marketplace import Organization
@@ -47,6 +48,20 @@ async def test_a_sync_that_ends_without_success_tells_why_and_once(marketplace_d
         await stock.abort(operation_id, "SYNC_CANCELLED", cancelled=True)
     (failed,) = await told(marketplace_database, str(stock.user_id))
     assert (failed[0], failed[1]["code"]) == ("sync.failed", "SYNC_CANCELLED")
+
+
+async def test_a_sync_that_lost_its_workflow_is_told_to_have_failed_when_the_next_begins(
+    marketplace_database: Database,
+) -> None:
+    stock = await Stock(marketplace_database).link()
+    lost, _ = await stock.stage([product(1)])
+    following = uuid4()
+    async with marketplace_database.begin() as connection:
+        await operations.register(connection, stock.user_id, following, "bulk_sync", {"mode": "bulk_sync"})
+    await stock.operations.begin_sync(OperationRef(user_id=stock.user_id, operation_id=following))
+    failed, started = await told(marketplace_database, str(stock.user_id))
+    assert (failed[0], failed[1]["operationId"], failed[1]["code"]) == ("sync.failed", str(lost), "SYNC_INTERRUPTED")
+    assert (started[0], started[1]["operationId"]) == ("sync.started", str(following))
 
 
 async def test_a_dry_run_tells_nothing(marketplace_database: Database) -> None:
