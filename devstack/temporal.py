@@ -13,11 +13,12 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from devstack.errors import MissingServerError
+from devstack.errors import MissingServerError, NotReadyError
 from devstack.ports import LOOPBACK, free_ports
 from devstack.process import Command, ManagedProcess
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "temporal-dev"
+_PORT_TAKEN = "address already in use"
 _DYNAMIC_VALUE = re.compile(r"^([\w.]+):\n +- value: (.+)$", re.MULTILINE)
 
 
@@ -41,7 +42,19 @@ class TemporalServer:
             MissingServerError: the wheel is not installed.
             NotReadyError: it did not answer.
         """
-        program = temporal_program()
+        wanted = self.port, self.ui_port
+        for is_last in (False, False, True):
+            self.port, self.ui_port = wanted
+            try:
+                return self._start(temporal_program())
+            except NotReadyError as error:
+                self.stop()
+                # Between our look and its bind somebody else, another stack for one, may have taken a port.
+                if is_last or _PORT_TAKEN not in str(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _start(self, program: str) -> str:
         port, ui_port, http_port, metrics_port = free_ports(4)
         self.port, self.ui_port = self.port or port, self.ui_port or ui_port
         ports = {"port": self.port, "http-port": http_port, "metrics-port": metrics_port}

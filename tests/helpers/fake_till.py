@@ -30,12 +30,14 @@ class FakeTill:
         self.failures = list(failures)
         self.outcome = PurchaseOutcome(purchased=True)
         self.attempts = 0
+        self.seen: set[UUID] = set()
         self.gate = asyncio.Event()
         self.gate.set()
 
     @activity.defn(name="take_copies")
     async def take_copies(self, ref: PurchaseRef) -> PurchaseOutcome:
         self.attempts += 1
+        self.seen.add(ref.operation_id)
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)

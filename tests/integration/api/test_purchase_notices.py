@@ -86,7 +86,8 @@ async def _told_by_the_end(runs: PurchaseRuns, seller: Seller, temporal_client: 
         waiting = asyncio.create_task(runs.ended(purchase))
 
         def taken() -> None:
-            assert till.attempts == 1
+            # Purchases that other tests left without a worker come here too.
+            assert purchase.operation_id in till.seen
 
         await eventually(taken)
         assert not waiting.done()
