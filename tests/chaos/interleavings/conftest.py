@@ -1,6 +1,6 @@
 """One stage for all seeds of a module, and the report at the end.
 
-Without anything 120 seeds run, which is what fits into `make test`. `CHAOS_SEEDS=20` runs fifty times as many seeds
+Without anything 300 seeds run, which is what fits into `make test`. `CHAOS_SEEDS=20` runs fifty times as many seeds
 as that, `CHAOS_SEED=7` only that one.
 """
 
@@ -16,7 +16,7 @@ from tests.chaos.interleavings.report import Tally
 from tests.chaos.interleavings.stage import Stage, open_stage
 
 BLOCK: Final = 10
-_SHORT: Final = 120
+_SHORT: Final = 300
 _PER_LONG_SEED: Final = 50
 _TALLY: Final = pytest.StashKey[Tally]()
 
