@@ -12,7 +12,7 @@ from api.cards.deps import ServicesDep
 from api.cards.models import Accepted
 from api.cards.parameters import PREFIX
 from api.cards.services import CardsServices
-from api.cards.starting import launch, start_sync
+from api.cards.starting import launch, make_way, start_sync
 from api.cards.state import linked_seller
 from api.deps import OwnerDep
 from api.errors import documented
@@ -54,5 +54,6 @@ async def _start_blueprint(services: CardsServices, seller: Seller, blueprint_id
         )
         await services.syncs.start_blueprint(request)
 
+    await make_way(services, seller, blueprint_id=blueprint_id)
     metadata = {"mode": "periodic_sync", "blueprint_id": blueprint_id, "dry_run": dry_run}
     return await launch(services, seller, "periodic_sync", metadata, run)

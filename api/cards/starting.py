@@ -56,7 +56,7 @@ async def start_sync(
 ) -> UUID:
     """The operation of a new bulk sync. Raises `SyncNotFound`, `SyncInProgress`, `TemporalUnavailable`."""
     require_connected(services, seller)
-    await _make_way(services, seller, force)
+    await make_way(services, seller, force=force)
     metadata = {"mode": mode, "force": force, **({"dry_run": True} if dry_run else {})}
 
     async def run(operation_id: UUID) -> None:
@@ -66,14 +66,19 @@ async def start_sync(
     return await launch(services, seller, mode, metadata, run)
 
 
-async def _make_way(services: CardsServices, seller: Seller, force: bool) -> None:
-    running = await services.syncs.running(seller.user_id)
+async def make_way(
+    services: CardsServices, seller: Seller, *, force: bool = False, blueprint_id: int | None = None
+) -> None:
+    """Wait for the end of what is ending, or, by `force`, of what runs. Raises `SyncInProgress`."""
+    syncs, user_id = services.syncs, seller.user_id
+    running = await syncs.running(user_id, blueprint_id=blueprint_id)
     if running is None:
         return
     if force:
-        gone = await services.syncs.stop(seller.user_id, running)
+        gone = await syncs.stop(user_id, running)
     else:
-        gone = await _is_over(services, seller, running) and await services.syncs.ended(seller.user_id, running)
+        over = await _is_over(services, seller, running)
+        gone = over and await syncs.ended(user_id, running, blueprint_id=blueprint_id)
     if not gone:
         raise _in_progress(seller, running)
 

@@ -17,7 +17,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.temporal import CALL, temporal_faults
-from workflows.cards.contracts import BulkSyncInput, ReconcileBlueprint, bulk_sync_id
+from workflows.cards.contracts import BulkSyncInput, ReconcileBlueprint, bulk_sync_id, reconcile_blueprint_id
 from workflows.cards.starting import MEMO_OPERATION, start_bulk_sync, start_reconcile_blueprint
 
 _CLOSE_POLL_SECONDS: Final = 0.2
@@ -68,9 +68,12 @@ class BulkSyncs:
         except WorkflowAlreadyStartedError:
             raise AlreadyRunning from None
 
-    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
-        """The seller's sync in flight, if any."""
-        handle = self._client.get_workflow_handle(bulk_sync_id(user_id))
+    async def running(
+        self, user_id: UUID, *, blueprint_id: int | None = None, timeout: timedelta = CALL
+    ) -> RunningSync | None:
+        """The seller's sync in flight, or the reconciliation of that blueprint, if any."""
+        workflow_id = bulk_sync_id(user_id) if blueprint_id is None else reconcile_blueprint_id(user_id, blueprint_id)
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
             with temporal_faults():
                 description = await handle.describe(rpc_timeout=timeout)
@@ -95,10 +98,10 @@ class BulkSyncs:
         await self.cancel(user_id, sync)
         return await self.ended(user_id, sync)
 
-    async def ended(self, user_id: UUID, sync: RunningSync) -> bool:
+    async def ended(self, user_id: UUID, sync: RunningSync, *, blueprint_id: int | None = None) -> bool:
         """Wait, about ten seconds at most, for its end; False when it goes on."""
         for _ in range(self._close_polls):
-            now = await self.running(user_id)
+            now = await self.running(user_id, blueprint_id=blueprint_id)
             if now is None or now.first_run_id != sync.first_run_id:
                 return True
             await self._sleep(_CLOSE_POLL_SECONDS)

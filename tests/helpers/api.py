@@ -131,8 +131,12 @@ class FakeSyncs(BulkSyncs):
             raise self.start_error
         self.started_blueprints.append(request)
 
-    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
+    async def running(
+        self, user_id: UUID, *, blueprint_id: int | None = None, timeout: timedelta = CALL
+    ) -> RunningSync | None:
         """Look."""
+        if blueprint_id is not None:
+            return None
         if isinstance(self.now, ApiError):
             raise self.now
         return self.now

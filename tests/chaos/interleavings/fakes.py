@@ -84,9 +84,11 @@ class StandInSyncs(BulkSyncs):
         if self._engine.start(ReconcileBlueprintWorkflow, request, name) is None:
             raise AlreadyRunning
 
-    async def running(self, user_id: UUID, *, timeout: timedelta = CALL) -> RunningSync | None:
+    async def running(
+        self, user_id: UUID, *, blueprint_id: int | None = None, timeout: timedelta = CALL
+    ) -> RunningSync | None:
         """Look."""
-        run = self._engine.runs.get(bulk_sync_id(user_id))
+        run = self._engine.runs.get(_name(user_id, blueprint_id))
         return None if run is None else RunningSync(str(run.start.operation_id), str(id(run)), retrying=False)
 
     async def cancel(self, user_id: UUID, sync: RunningSync) -> None:
@@ -94,10 +96,17 @@ class StandInSyncs(BulkSyncs):
         if await self.running(user_id) == sync:
             self._engine.cancel(bulk_sync_id(user_id))
 
-    async def ended(self, user_id: UUID, sync: RunningSync) -> bool:
+    async def ended(self, user_id: UUID, sync: RunningSync, *, blueprint_id: int | None = None) -> bool:
         """Wait for its end, or lose patience."""
-        gone = lambda: id(self._engine.runs.get(bulk_sync_id(user_id))) != int(sync.first_run_id)  # noqa: E731
+
+        def gone() -> bool:
+            return id(self._engine.runs.get(_name(user_id, blueprint_id))) != int(sync.first_run_id)
+
         return await self._engine.schedule.until(gone, may_time_out=True)
+
+
+def _name(user_id: UUID, blueprint_id: int | None) -> str:
+    return bulk_sync_id(user_id) if blueprint_id is None else reconcile_blueprint_id(user_id, blueprint_id)
 
 
 class StandInAccounts(AccountWork):

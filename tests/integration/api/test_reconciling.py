@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.client import Client
 
+from api.cards.syncs import BulkSyncs
 from api.errors import TemporalUnavailable
 from api.main import create_app
 from db.cards import drift
@@ -72,6 +73,25 @@ async def test_one_blueprint_has_a_workflow_of_its_own(seller: Seller, temporal_
     again = error_of(await seller.post(PATH, blueprint_id=7), 409)
     assert again["code"] == "SYNC_IN_PROGRESS"
     assert [row.operation_id for row in await seller.rows(OPERATIONS)] == [whole, task_id]
+    await handle.terminate()
+
+
+async def test_a_blueprint_that_was_told_to_be_reconciled_is_no_obstacle(
+    seller: Seller, temporal_client: Client
+) -> None:
+    """Its workflow closes a moment after its operation."""
+    handle = temporal_client.get_workflow_handle(reconcile_blueprint_id(seller.user_id, 7))
+
+    async def close(_: float) -> None:
+        await handle.terminate()
+
+    services = replace(seller.services, syncs=BulkSyncs(temporal_client, sleep=close))
+    async with serving(create_app(settings_for_tests(), opening(services))) as http:
+        here = replace(seller, http=http)
+        first = (await here.post(PATH, blueprint_id=7)).json()["task_id"]
+        assert error_of(await here.post(PATH, blueprint_id=7), 409)["context"]["task_id"] == first
+        await here.rows("UPDATE sync_operations SET status = 'completed' WHERE user_id = :user_id RETURNING 1")
+        assert (await here.post(PATH, blueprint_id=7)).status_code == 202
     await handle.terminate()
 
 

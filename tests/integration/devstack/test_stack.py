@@ -161,7 +161,14 @@ def _servers_family(stack: DevStack, name: Service) -> list[psutil.Process]:
 
 
 def _assert_ended(family: list[psutil.Process]) -> None:
-    assert [process for process in family if process.is_running() and process.status() != "zombie"] == []
+    assert [process for process in family if _lives(process)] == []
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def _fetch(stack: DevStack, query: str) -> object:
