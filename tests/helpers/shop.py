@@ -10,11 +10,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import numpy as np
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from cli.demo.books import compare, local_stock
 from cli.demo.figures import Drift
 from devstack.service import RunningService
 from tests.helpers.waiting import eventually
+from workflows.cards.contracts import account_id
 
 API = "/api/v1/sync"
 # Servers close what was idle for 5 s, perhaps just when it is used again.
@@ -43,6 +46,14 @@ class Shop:
     async def link(self) -> None:
         """Link the account."""
         (await self.api.post(f"/link/{self.user_id}", json={"cardtrader_token": self.token})).raise_for_status()
+
+    async def still(self, client: Client) -> None:
+        """Nobody but a sync reads for it: its account's workflow, awake for a while after the link, is ended."""
+        try:
+            await client.get_workflow_handle(account_id(self.user_id)).terminate()
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
 
     async def start(self, **params: Any) -> str:
         """Start a sync; its task id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from temporalio.client import Client
 
 from cli.demo.figures import Drift
 from devstack import DevStack
@@ -132,9 +133,12 @@ async def test_incomplete_expansions_retire_only_what_a_second_look_misses(open_
     assert (row["quantity"], row["stale_since"] is not None) == (0, True)
 
 
-async def test_blueprint_that_cannot_be_read_again_stays_contested(open_shop: OpenShop) -> None:
+async def test_blueprint_that_cannot_be_read_again_stays_contested(
+    open_shop: OpenShop, temporal_client: Client
+) -> None:
     shop = await open_shop(products=400)
     await shop.sync()
+    await shop.still(temporal_client)
     await shop.rows(
         "UPDATE user_inventory_items SET sync_state = 'uncertain', changed_at = now(), content_hash = NULL WHERE id ="
         " (SELECT min(id) FROM user_inventory_items WHERE user_id = $1)"
