@@ -37,7 +37,8 @@ def largest(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
     if kind == "string":
         told = {"uuid": str(uuid4()), "date-time": "2026-03-05T19:00:00.123456Z"}
         return told.get(schema.get("format", "")) or "\U0001f600" * int(schema["maxLength"])
-    return {"integer": schema.get("maximum", 2**63 - 1), "boolean": False, "null": None}[kind]
+    numbers = {"integer": schema.get("maximum", 2**63 - 1), "number": schema.get("maximum", 1e300)}
+    return {**numbers, "boolean": False, "null": None}[kind]
 
 
 def assert_bounded(model: type[BaseModel]) -> None:
