@@ -12,6 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from db.session import Database
 from devstack import DevStack
 from devstack.service import RunningService, ServiceOptions, start_service
+from tests.helpers.desk import Desk, opened_desk
 from tests.helpers.shop import Shop
 
 BLUEPRINTS = 1_000
@@ -49,6 +50,13 @@ async def shared_database(module_database_url: str) -> AsyncIterator[Database]:
     opened = Database.connect(module_database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def desk(shared_database: Database, redis_url: str) -> AsyncIterator[Desk]:
+    """A seller with a hundred products of as many blueprints, whose changes are sent round by round."""
+    async with opened_desk(shared_database, redis_url, products=100, blueprints=100) as desk:
+        yield desk
 
 
 @pytest.fixture
