@@ -1,4 +1,4 @@
-"""Logs and metrics, set up once per process by a composition root (`api/main.py`, `worker.py`).
+"""Logs, set up once per process by a composition root (`api/main.py`, `worker.py`).
 
 Nothing secret may pass: values under telling keys are blanked, and an exception is logged as its types and
 frames, because its text may quote a row, a parameter or an upstream body.
@@ -12,22 +12,17 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
 import structlog
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED: Final = "[redacted]"
 _TELLING: Final = ("token", "secret", "password", "authorization", "cookie", "fernet", "signature")
 # Loggers that would print request lines with their query strings.
 _CHATTY: Final = ("uvicorn.access", "httpx", "httpcore")
+_TEMPORAL_NAMES: Final = ("workflow_id", "workflow_type", "activity_type", "attempt")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -38,6 +33,18 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 @lru_cache(maxsize=1024)
 def _is_telling(key: str) -> bool:
     return any(word in key.lower() for word in _TELLING)
+
+
+def with_temporal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the workflow or activity of a record that the SDK, or a workflow's own logger, has written."""
+    details = getattr(event.get("_record"), "temporal_workflow", None) or getattr(
+        event.get("_record"), "temporal_activity", None
+    )
+    if isinstance(details, dict):
+        for ours in _TEMPORAL_NAMES:
+            if details.get(ours):
+                event.setdefault(ours, details[ours])
+    return event
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -64,6 +71,7 @@ def exception_without_text(_logger: WrappedLogger, _method: str, event: EventDic
 def _shared_processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        with_temporal,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -139,28 +147,3 @@ def configure_logging(level: str = "INFO", format: Literal["json", "console"] = 
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
     )
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """An OpenTelemetry meter provider and the Prometheus registry that shows what it measured."""
-
-    provider: MeterProvider
-    registry: CollectorRegistry
-    content_type: str = CONTENT_TYPE_LATEST
-
-    @classmethod
-    def create(cls, service: str) -> Metrics:
-        """A fresh, independent set; `service` becomes `service.name`."""
-        registry = CollectorRegistry()
-        reader = PrometheusMetricReader(scope_info_enabled=False, registry=registry)
-        resource = Resource.create({"service.name": service})
-        return cls(MeterProvider([reader], resource=resource, shutdown_on_exit=False), registry)
-
-    def render(self) -> bytes:
-        """The exposition text."""
-        return generate_latest(self.registry)
-
-    def shutdown(self) -> None:
-        """Stop measuring."""
-        self.provider.shutdown()

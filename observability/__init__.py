@@ -1,0 +1,8 @@
+"""What a process tells of itself: logs, metrics, traces. Imports nothing of ours; composition roots hand it around."""
+
+from __future__ import annotations
+
+from observability.logs import RecentLogs, configure_logging
+from observability.metrics import Metrics
+
+__all__ = ["Metrics", "RecentLogs", "configure_logging"]
