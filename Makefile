@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo flow test coverage chaos check bench lock example clean
+.PHONY: help install demo flow test coverage chaos check bench lock example histories clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ lock: install ## resolve pyproject.toml into requirements.lock for Python 3.11 t
 
 example: install ## write .env.example from the settings class
 	@"$(PY)" -m cli settings example > .env.example
+
+histories: ## record the runs of tests/replay anew (see docs/operations.md first); ARGS="happy"
+	@"$(PY)" -m tests.replay.refresh $(ARGS)
 
 clean: ## remove caches and the demo's data, keep .venv
 	rm -rf .devstack .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov build

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowHandle
 from tests.helpers.fake_account import FakeAccount, alive, serving
 from tests.helpers.fake_cards import USER
 from tests.helpers.scripted import error
-from workflows.cards.contracts import CHANGES_PENDING
+from workflows.cards.contracts import CHANGES_PENDING, LOOK_NOW
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -35,6 +35,18 @@ async def account_continued(client: Client) -> list[Handle]:
     account = FakeAccount()
     account.owe("send", "verify")
     return await _lived(client, account, changes_pending=True, rounds_per_run=2)
+
+
+async def account_asked(client: Client) -> list[Handle]:
+    """An operator has it look by an update, with events and a change to be found."""
+    account = FakeAccount()
+    async with serving(client, account):
+        handle = await alive(client, user_id=USER, events_pending=False)
+        account.pending = [1]
+        account.owe("verify")
+        await handle.execute_update(LOOK_NOW, result_type=int, id="look-1")
+        await handle.result()
+        return [client.get_workflow_handle(handle.id, run_id=run) async for run in _chain(client, handle)]
 
 
 async def account_failing(client: Client) -> list[Handle]:

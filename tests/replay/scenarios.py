@@ -20,6 +20,7 @@ from tests.helpers.fake_reconciliation import (
 )
 from tests.helpers.scripted import error
 from tests.replay.account_scenarios import (
+    account_asked,
     account_changes,
     account_continued,
     account_events,
@@ -200,6 +201,7 @@ SCENARIOS: dict[str, Scenario] = {
         account_continued,
         account_failing,
         account_suspended,
+        account_asked,
         purchase_at_once,
         purchase_retried,
         store_pushes,

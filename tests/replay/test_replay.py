@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
+from temporalio.workflow import _Definition as WorkflowDefinition
 
 from tests.replay import bridge_mutants, marketplace_mutants, mutants
 from tests.replay.refresh import scrub
@@ -58,6 +59,15 @@ async def test_a_recorded_history_replays(path: Path) -> None:
 
 def test_every_scenario_is_recorded() -> None:
     assert {path.stem.rsplit("-", 1)[0] for path in HISTORIES} == set(SCENARIOS)
+
+
+def test_every_workflow_has_the_history_of_a_run_that_completed() -> None:
+    completed = set()
+    for path in HISTORIES:
+        first, *_, last = json.loads(path.read_text())["events"]
+        if last["eventType"] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED":
+            completed.add(first["workflowExecutionStartedEventAttributes"]["workflowType"]["name"])
+    assert completed == {WorkflowDefinition.must_from_class(one).name for one in WORKFLOWS}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from tests.helpers import eventually
 from tests.helpers.fake_account import FakeAccount, alive, serving
 from tests.helpers.scripted import error
-from workflows.cards.contracts import CHANGES_PENDING, EVENTS_PENDING
+from workflows.cards.contracts import CHANGES_PENDING, EVENTS_PENDING, LOOK_NOW
 from workflows.cards.poking import poke_account
 
 
@@ -65,6 +65,18 @@ async def test_signals_during_a_reread_make_one_more_look(temporal_client: Clien
         await asyncio.wait_for(handle.result(), 20)
     assert inbox.settled == [1, 2, 3, 4]
     assert inbox.rereads == 2
+
+
+async def test_an_operator_has_it_look_at_both_and_is_answered(temporal_client: Client) -> None:
+    account = FakeAccount()
+    async with serving(temporal_client, account):
+        handle = await alive(temporal_client, signal=CHANGES_PENDING, events_pending=False)
+        account.pending = [1]
+        account.owe("verify")
+        before = await handle.execute_update(LOOK_NOW, result_type=int)
+        await asyncio.wait_for(handle.result(), 20)
+        assert await handle.query("rounds", result_type=int) == before + 2
+    assert sorted(account.done) == ["event 1", "verify"]
 
 
 async def test_a_revoked_token_suspends_the_account_and_keeps_the_events(temporal_client: Client) -> None:

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         ACCOUNT_WORKFLOW,
         CHANGES_PENDING,
         EVENTS_PENDING,
+        LOOK_NOW,
         AccountRef,
         AccountState,
         ChangeBatch,
@@ -64,6 +65,12 @@ class AccountWorkflow:
     def changes_pending(self) -> None:
         """Look for changes."""
         self._changes = True
+
+    @workflow.update(name=LOOK_NOW, description="Look for events and changes now; answers once a worker has heard it")
+    def look_now(self) -> int:
+        """Batches and steps so far: a later answer that is higher shows that work went on."""
+        self._events = self._changes = True
+        return self._state.rounds
 
     @workflow.query(description="Batches and steps worked off since the workflow came alive")
     def rounds(self) -> int:

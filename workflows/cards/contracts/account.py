@@ -12,6 +12,7 @@ from workflows.message import Message
 ACCOUNT_WORKFLOW: Final = "AccountWorkflow"
 EVENTS_PENDING: Final = "events_pending"
 CHANGES_PENDING: Final = "changes_pending"
+LOOK_NOW: Final = "look_now"
 MOST_EVENTS: Final = 200
 
 
