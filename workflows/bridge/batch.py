@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         PageCounts,
         PageRef,
         Progress,
+        bridge_fairness,
     )
 
 GRACE: Final = timedelta(seconds=60)
@@ -46,7 +47,7 @@ class BridgeBatchWorkflow:
     @workflow.init
     def __init__(self, start: BatchRun) -> None:
         self._ref = BatchRef(batch_uid=start.batch_uid)
-        self._fairness = f"{start.source_system}:{start.entity_name}"
+        self._fairness = bridge_fairness(start.source_system, start.entity_name)
         self._progress = start.progress or Progress()
         self._pages_fetched = self._progress.pages_done
         self._in_flight: dict[int, asyncio.Task[None]] = {}

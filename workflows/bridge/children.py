@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         ChildrenState,
         Round,
         bridge_batch_id,
+        bridge_fairness,
     )
     from workflows.bridge.starting import batch_attributes, batch_summary
     from workflows.task_queues import HIGH_PRIORITY
@@ -87,7 +88,7 @@ class PendingChildrenWorkflow:
                 memo={MEMO_BATCH: str(run.batch_uid)},
                 static_summary=batch_summary(run),
                 search_attributes=batch_attributes(run),
-                priority=Priority(fairness_key=f"{run.source_system}:{run.entity_name}"),
+                priority=Priority(fairness_key=bridge_fairness(run.source_system, run.entity_name)),
             )
         except (ChildWorkflowError, WorkflowAlreadyStartedError):
             if workflow.cancellation_reason() is not None:

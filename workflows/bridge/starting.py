@@ -27,6 +27,7 @@ from workflows.bridge.contracts import (
     background_schedule_id,
     background_sync_id,
     bridge_batch_id,
+    bridge_fairness,
 )
 from workflows.search_attributes import CONTEXT, ENTITY_NAME, PROGRESS, SYNC_STATUS
 from workflows.task_queues import HIGH_PRIORITY
@@ -44,7 +45,7 @@ async def start_batch(client: Client, run: BatchRun, *, timeout: timedelta) -> W
         memo={MEMO_BATCH: str(run.batch_uid)},
         static_summary=batch_summary(run),
         search_attributes=batch_attributes(run),
-        priority=Priority(fairness_key=f"{run.source_system}:{run.entity_name}"),
+        priority=Priority(fairness_key=bridge_fairness(run.source_system, run.entity_name)),
         rpc_timeout=timeout,
     )
     return handle

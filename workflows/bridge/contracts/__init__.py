@@ -34,6 +34,7 @@ from workflows.bridge.contracts.batch import (
     Progress,
     SyncType,
     bridge_batch_id,
+    bridge_fairness,
 )
 from workflows.bridge.contracts.children import (
     MOST_BATCHES,
@@ -94,5 +95,6 @@ __all__ = [
     "background_schedule_id",
     "background_sync_id",
     "bridge_batch_id",
+    "bridge_fairness",
     "entity_sync_id",
 ]

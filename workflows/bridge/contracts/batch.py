@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, Literal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from workflows.message import Message
 BRIDGE_BATCH_WORKFLOW: Final = "BridgeBatchWorkflow"
 MOST_ROWS_PER_PAGE: Final = 10_000
 MEMO_BATCH: Final = "batch_uid"
+MOST_FAIRNESS_BYTES: Final = 64
 
 SyncType = Literal["full", "incremental", "background", "retry", "children"]
 EndStatus = Literal["completed", "completed_with_errors"]
@@ -20,6 +22,12 @@ EndStatus = Literal["completed", "completed_with_errors"]
 def bridge_batch_id(source_system: str, entity_name: str) -> str:
     """The workflow id is the single flight: one batch per source and entity."""
     return f"bridge-batch:{source_system}:{entity_name}"
+
+
+def bridge_fairness(source_system: str, entity_name: str) -> str:
+    """Names an entity's source to Temporal's scheduler, which refuses a start whose key is above 64 bytes."""
+    name = f"{source_system}:{entity_name}"
+    return name if len(name.encode()) <= MOST_FAIRNESS_BYTES else hashlib.sha256(name.encode()).hexdigest()
 
 
 class BatchRef(Message):

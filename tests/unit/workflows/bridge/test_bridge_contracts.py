@@ -50,6 +50,13 @@ def test_the_ids_are_those_that_people_look_for() -> None:
     assert contracts.background_schedule_id(uid) == f"brx-bridge-{uid}"
 
 
+@pytest.mark.parametrize("length", [1, 60, 61, 100])
+def test_the_longest_names_are_still_short_enough_for_the_scheduler(length: int) -> None:
+    keys = {contracts.bridge_fairness("erp", last + "n" * (length - 1)) for last in "ab"}
+    assert len(keys) == 2
+    assert all(len(key.encode()) <= 64 for key in keys)
+
+
 def test_every_step_has_its_activity_on_its_queue_and_every_activity_its_step() -> None:
     assert {step.name: step.queue for step in STEPS} == {name: queue for name, (queue, _) in ACTIVITIES.items()}
     assert len({step.name for step in STEPS}) == len(STEPS)
