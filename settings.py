@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from clients.parameter_store import REFERENCE, ParameterStore, ParameterUnreadable
 from domain.marketplace.delivery import parse_schedule
 
 Environment = Literal["development", "test", "production"]
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     allowed_origins: str = Field("", description="comma-separated CORS origins; no wildcard in production")
     public_base_url: str = Field("http://localhost:8000", description="used in every URL we hand out")
 
-    database_url: str = Field("", description="postgresql+asyncpg://user:password@host:5432/database")
+    database_url: str = Field("", repr=False, description="postgresql+asyncpg://user:password@host:5432/database")
     db_pool_size: int = Field(5, ge=1, le=20)
     db_max_overflow: int = Field(5, ge=0, le=20, description="more connections under load; kept once they are open")
     redis_url: SecretStr = SecretStr("redis://localhost:6379/0")
@@ -51,7 +52,8 @@ class Settings(BaseSettings):
     temporal_ui_url: str = Field("", description="base address of the Temporal Web UI, for links")
 
     fernet_key: SecretStr = Field(SecretStr(""), description="comma-separated Fernet keys, the first encrypts")
-    jwt_public_key: SecretStr = Field(SecretStr(""), description="PEM or its bare base64 body")
+    jwt_public_key: SecretStr = Field(SecretStr(""), description="PEM, several, or the bare base64 body of one")
+    jwt_jwks_file: str = Field("", description="JWKS file whose keys are named by kid; read anew when it changes")
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_leeway_seconds: int = Field(30, ge=0, le=120)
@@ -121,6 +123,8 @@ class Settings(BaseSettings):
     worker_default_slots: int = Field(4, ge=1)
     worker_grace_seconds: float = Field(25.0, ge=0, description="below the orchestrator's kill timeout")
     worker_metrics_bind: str = Field("", description="host:port of the worker's Prometheus endpoint")
+    worker_deployment_name: str = Field("brx-sync", description="of the workers in Temporal, if builds are told apart")
+    worker_build_id: str = Field("", description="of this image: runs end on the build that began them; empty: off")
 
     @property
     def is_development(self) -> bool:
@@ -158,15 +162,27 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_from_ssm(self) -> Self:
-        """A secret given by the environment wins; what is missing is read from the parameter store."""
+        """What is referred to is read from the parameter store, and keys that were not given."""
+        try:
+            self._resolve(ParameterStore(self.aws_region))
+        except ParameterUnreadable as error:
+            raise SettingsError(str(error)) from error
+        return self
+
+    def _resolve(self, store: ParameterStore) -> None:
+        for name, value in ((name, getattr(self, name)) for name in type(self).model_fields):
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value if name == "database_url" else ""
+            if text.startswith(REFERENCE):
+                if not self.aws_ssm_enabled:
+                    raise SettingsError(f"{name.upper()} refers to AWS SSM, which AWS_SSM_ENABLED has off")
+                setattr(self, name, type(value)(store.resolve(text)))
         if self.aws_ssm_enabled:
             if not self.fernet_key.get_secret_value():
-                self.fernet_key = _parameter(self.fernet_key_ssm_path, self.aws_region)
-            if not self.jwt_public_key.get_secret_value():
-                self.jwt_public_key = _parameter(self.jwt_public_key_ssm_path, self.aws_region)
+                self.fernet_key = store.secret(self.fernet_key_ssm_path)
+            if not self.jwt_public_key.get_secret_value() and not self.jwt_jwks_file:
+                self.jwt_public_key = store.secret(self.jwt_public_key_ssm_path)
             if self.central_api_base_url and not self.central_service_secret.get_secret_value():
-                self.central_service_secret = _parameter(self.central_service_ssm_path, self.aws_region)
-        return self
+                self.central_service_secret = store.secret(self.central_service_ssm_path)
 
     @model_validator(mode="after")
     def _refuse_unsafe_start(self) -> Self:
@@ -180,7 +196,10 @@ class Settings(BaseSettings):
             (not self.database_url.startswith("postgresql+asyncpg://"), "DATABASE_URL must be postgresql+asyncpg://"),
             (not self.catalog_dsn, "CATALOG_URL or MYSQL_HOST is missing"),
             (not self.fernet_key.get_secret_value(), "FERNET_KEY is missing"),
-            (not self.jwt_public_key.get_secret_value(), "JWT_PUBLIC_KEY is missing"),
+            (
+                not self.jwt_public_key.get_secret_value() and not self.jwt_jwks_file,
+                "JWT_PUBLIC_KEY is missing, and JWT_JWKS_FILE",
+            ),
             (
                 bool(self.central_api_base_url) and not self.central_service_secret.get_secret_value(),
                 "CENTRAL_SERVICE_SECRET is missing",
@@ -204,17 +223,3 @@ class Settings(BaseSettings):
 
 def _signs_in(token: SecretStr, username: str, password: SecretStr) -> bool:
     return bool(token.get_secret_value() or (username and password.get_secret_value()))
-
-
-def _parameter(path: str, region: str) -> SecretStr:
-    """A parameter of AWS Systems Manager. Raises `SettingsError`: a store that fails is never passed over."""
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError as error:
-        raise SettingsError("AWS_SSM_ENABLED needs boto3: install brx-sync[aws]") from error
-    try:
-        answer = boto3.client("ssm", region_name=region).get_parameter(Name=path, WithDecryption=True)
-    except (BotoCoreError, ClientError) as error:
-        raise SettingsError(f"{path} cannot be read from AWS SSM ({type(error).__name__})") from error
-    return SecretStr(answer["Parameter"]["Value"])

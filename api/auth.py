@@ -1,6 +1,7 @@
-"""Who calls: JWT (RS256 only) of the authentication service, checked against its public key.
+"""Who calls: JWT (RS256 only) of the authentication service, checked against its public keys.
 
 `JWT_PUBLIC_KEY` is one PEM, several (rotation: any of them may have signed), or the bare base64 body of one.
+`JWT_JWKS_FILE` names its keys: a token that names one (`kid`) must be signed by it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from api.errors import AuthenticationMisconfigured, Unauthorized
+from api.jwks import LEAST_BITS, JwksFile
 
 ROLES: Final = frozenset({"operator", "reader", "store", "checkout"})
 MAX_TOKEN_BYTES: Final = 8192
@@ -37,7 +39,7 @@ class Principal:
 
 
 def load_public_keys(text: str) -> tuple[RSAPublicKey, ...]:
-    """Every RSA public key in `text`; empty when there is none that can be read."""
+    """Every RSA public key of 2048 bits or more in `text`; empty when there is none that can be read."""
     text = text.strip().replace("\\n", "\n")
     if text and "-----" not in text:
         body = "\n".join(textwrap.wrap("".join(text.split()), 64))
@@ -46,30 +48,34 @@ def load_public_keys(text: str) -> tuple[RSAPublicKey, ...]:
         keys = [load_pem_public_key(block.encode()) for block in _PEM.findall(text)]
     except (ValueError, UnsupportedAlgorithm):
         return ()
-    return tuple(key for key in keys if isinstance(key, RSAPublicKey))
+    return tuple(key for key in keys if isinstance(key, RSAPublicKey) and key.key_size >= LEAST_BITS)
 
 
 class Authenticator:
     """Turns a bearer token into a `Principal`; raises `Unauthorized` with the documented texts."""
 
     def __init__(
-        self, keys: Sequence[RSAPublicKey], *, issuer: str = "", audience: str = "", leeway_seconds: int = 30
+        self,
+        keys: Sequence[RSAPublicKey],
+        jwks: JwksFile | None = None,
+        *,
+        issuer: str = "",
+        audience: str = "",
+        leeway_seconds: int = 30,
     ) -> None:
-        self._keys = tuple(keys)
+        self._keys, self._jwks = tuple(keys), jwks
         self._issuer = issuer or None
         self._audience = audience or None
         self._leeway = leeway_seconds
 
     def authenticate(self, token: str) -> Principal:
         """Check signature and claims."""
-        if not self._keys:
-            raise AuthenticationMisconfigured
         if len(token.encode()) > MAX_TOKEN_BYTES:
             raise Unauthorized("Invalid token")
         return _principal(self._claims(token))
 
     def _claims(self, token: str) -> dict[str, Any]:
-        for key in self._keys:
+        for key in self._candidates(token):
             try:
                 return self._verify(token, key)
             except jwt.ExpiredSignatureError:
@@ -79,6 +85,20 @@ class Authenticator:
             except jwt.PyJWTError:
                 break
         raise Unauthorized("Invalid token")
+
+    def _candidates(self, token: str) -> Sequence[RSAPublicKey]:
+        """Who may have signed it; a token that names its key is never tried against another."""
+        named = self._jwks.keys() if self._jwks else {}
+        if not self._keys and not named:
+            raise AuthenticationMisconfigured
+        try:
+            name = jwt.get_unverified_header(token).get("kid")
+        except jwt.PyJWTError:
+            return ()
+        if name and self._jwks:
+            return named.get(name, ())
+        # A token without a name, or keys that have none: any of them may have signed.
+        return (*self._keys, *(key for keys in named.values() for key in keys))
 
     def _verify(self, token: str, key: RSAPublicKey) -> dict[str, Any]:
         return jwt.decode(

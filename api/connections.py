@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from redis.asyncio import Redis
@@ -12,6 +13,7 @@ from temporalio.client import Client
 
 from api import probes
 from api.auth import Authenticator, load_public_keys
+from api.jwks import JwksFile
 from api.services import Services
 from api.temporal import connect
 from clients.cardtrader import new_http_client
@@ -62,6 +64,7 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
 def _authenticator(settings: Settings) -> Authenticator:
     return Authenticator(
         load_public_keys(settings.jwt_public_key.get_secret_value()),
+        JwksFile(Path(settings.jwt_jwks_file)) if settings.jwt_jwks_file else None,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         leeway_seconds=settings.jwt_leeway_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from temporalio.client import Client
 
 from api import probes
 from api.auth import load_public_keys
+from api.jwks import NamedKeys, read_jwks
 from api.temporal import connect
 from cli.doctor.examination import Check, DoubtError
 from cli.doctor.neighbours import NEIGHBOUR_CHECKS
@@ -40,11 +42,16 @@ async def fernet_keys(settings: Settings) -> str:
 
 
 async def public_key(settings: Settings) -> str:
-    """JWT_PUBLIC_KEY holds at least one RSA key."""
+    """JWT_PUBLIC_KEY or JWT_JWKS_FILE holds at least one RSA key."""
     keys = load_public_keys(settings.jwt_public_key.get_secret_value())
-    if not keys:
-        raise ValueError("JWT_PUBLIC_KEY holds no RSA public key")
-    return f"{len(keys)} RSA key{'s' * (len(keys) > 1)}"
+    found = len(keys) + sum(map(len, _named_keys(settings.jwt_jwks_file).values()))
+    if not found:
+        raise ValueError("JWT_PUBLIC_KEY and JWT_JWKS_FILE hold no RSA public key of 2048 bits")
+    return f"{found} RSA key{'s' * (found > 1)}"
+
+
+def _named_keys(path: str) -> NamedKeys:
+    return read_jwks(Path(path).read_bytes()) if path else {}
 
 
 async def staging(settings: Settings) -> str:

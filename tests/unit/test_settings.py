@@ -84,6 +84,48 @@ def test_failing_parameter_store_is_an_error(ssm: Any) -> None:
         settings(fernet_key="", aws_ssm_enabled=True)
 
 
+SECRETS = sorted(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+
+
+def test_every_secret_may_be_a_reference_to_the_parameter_store(ssm: Any) -> None:
+    names = ["database_url", *SECRETS]
+    kept = {name: f"hunter2 of {name}" for name in names} | {"database_url": "postgresql+asyncpg://u:hunter2@h/d"}
+    for name, value in kept.items():
+        ssm.put_parameter(Name=f"/mine/{name}", Value=value, Type="SecureString")
+    read = settings(**{name: f"ssm:/mine/{name}" for name in names}, aws_ssm_enabled=True)
+    assert {name: getattr(read, name).get_secret_value() for name in SECRETS} | {
+        "database_url": read.database_url
+    } == kept
+    assert "hunter2" not in repr(read)
+
+
+def test_a_reference_that_leads_nowhere_is_an_error(ssm: Any) -> None:
+    with pytest.raises(SettingsError, match="/another cannot be read from AWS SSM"):
+        settings(redis_url="ssm:/another", aws_ssm_enabled=True)
+
+
+@pytest.mark.parametrize("name", ["database_url", *SECRETS])
+def test_a_reference_without_the_store_is_an_error(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name.upper()} refers to AWS SSM"):
+        settings(**{name: f"ssm:/mine/{name}"})
+
+
+def test_an_empty_parameter_is_no_secret(ssm: Any) -> None:
+    ssm.put_parameter(Name="/prod/ebartex/fernet_key", Value=" ", Type="SecureString")
+    with pytest.raises(SettingsError, match="/prod/ebartex/fernet_key is empty"):
+        settings(fernet_key="", aws_ssm_enabled=True)
+
+
+def test_what_is_no_secret_is_never_looked_up(ssm: Any) -> None:
+    assert settings(jwt_issuer="ssm:/x", aws_ssm_enabled=True).jwt_issuer == "ssm:/x"
+
+
+def test_keys_may_be_in_a_file_alone(ssm: Any) -> None:
+    assert settings(jwt_public_key="", jwt_jwks_file="/keys/jwks.json").problems() == []
+    read = settings(jwt_public_key="", jwt_jwks_file="/keys/jwks.json", aws_ssm_enabled=True)
+    assert read.jwt_public_key.get_secret_value() == ""
+
+
 @pytest.mark.parametrize("environment", ["development", "test"])
 def test_development_starts_with_anything(environment: str) -> None:
     assert Settings.model_validate({"environment": environment}).is_development
