@@ -43,6 +43,7 @@ failed_records = Table(
     Column("error_type", String(100)),
     Column("normalized", JSONB(none_as_null=True), comment="the row after stage 2"),
     Column("mapped", JSONB(none_as_null=True), comment="the row after stage 4"),
+    Column("kept", LargeBinary, comment="the row's cells as far as it came; see domain.pipeline.kept"),
     Column("max_retries", Integer),
     Column("last_retry_at", DateTime(timezone=True)),
     Column("next_retry_at", DateTime(timezone=True), comment="NULL: a person has to ask for it"),

@@ -22,6 +22,8 @@ from activities.bridge.errors import (
     EntityUnusable,
     LawBroken,
 )
+from activities.bridge.measures import BATCH
+from activities.measures import measures
 from activities.support import beating, postponing
 from clients.schedulehub import ScheduleHub
 from db.bridge import batches, children, configuration, letters, pages, record_state, sync_state
@@ -100,6 +102,8 @@ class BatchLifecycle:
         async with beating(), self._database.begin() as connection:
             work = await batches.lock(connection, request.batch_uid)
             aborted = await batches.abort(connection, request.batch_uid, code=request.code, cancelled=request.cancelled)
+            if aborted:
+                measures().ended(BATCH, "cancelled" if request.cancelled else "failed")
             if aborted and work is not None and work.is_running:
                 await announce(connection, "sync.failed", work, {"code": request.code})
 

@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
 
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.bridge.burying import letters_of_children, letters_of_failed
 from activities.bridge.errors import BatchClosed, LawBroken
 from activities.bridge.examining import Judged
 from activities.bridge.sampling import SAMPLE, planned_changes, superseded_rows
-from activities.bridge.storable import storable, storable_json
+from activities.bridge.storable import storable_json
 from activities.bridge.telling import Heard
 from clients.schedulehub import RowFailure
 from db.bridge import batches, children, letters, pages, record_state
 from db.bridge.batches import Work
 from db.bridge.children import Wait
-from db.bridge.letters import Letter
 from db.bridge.pages import Claimed, Done
 from db.bridge.record_state import Told
 from domain.pipeline.metrics import Metrics
-from domain.pipeline.payload import json_rows
 from domain.pipeline.watermark import mark
-
-GIVEN_UP: Final = "The parent did not come, in as many tries as it was given."
 
 
 @dataclass(frozen=True)
@@ -91,30 +87,6 @@ class Outcomes:
         used = [one for one in key.filter(~self.failed).drop_nulls().unique() if one not in failed]
         return [*used, *self.verdict.examined.recalled.keys]
 
-    def letters(self) -> list[Letter]:
-        """One for each row that failed."""
-        examined, page = self.verdict.examined, self.verdict.examined.page
-        normalized = json_rows(page.normalized.take(self.failed))
-        mapped = json_rows(page.mapped.take(self.failed))
-        shown = dict(zip(self.failed.arg_true(), zip(normalized, mapped, strict=True), strict=True))
-        told: dict[int, tuple[str, str, str]] = {
-            failure.row: (failure.stage, failure.code, failure.sentence) for failure in page.failures
-        }
-        told |= {row: ("ingest", failure.code.upper(), failure.reason) for row, failure in self.refused.items()}
-        return [
-            Letter(
-                subject=examined.subject(row),
-                stage=stage,
-                code=code,
-                reason=storable(reason),
-                raw=examined.raw(row),
-                normalized=storable_json(shown[row][0]),
-                mapped=storable_json(shown[row][1]) if stage not in ("normalize", "validate") else None,
-                again=stage == "ingest",
-            )
-            for row, (stage, code, reason) in sorted(told.items())
-        ]
-
     def metrics(self) -> Metrics:
         """Rows by stage and fate (law L6)."""
         counted = _with_recalled(self.verdict.outcome.metrics(self.waiting), len(self.verdict.examined.recalled.keys))
@@ -164,7 +136,7 @@ async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, 
         await record_state.recognise(connection, scope, *outcomes.unchanged())
     tried = work.sync_type == "children"
     exhausted = await children.wait(connection, scope, uid, outcomes.waits, tried=tried)
-    settled, failing = outcomes.settled_keys(), outcomes.letters()
+    settled = outcomes.settled_keys()
     if await children.any_open(connection, scope):
         still = [one for one in outcomes.waits if one.key not in exhausted]
         await children.settle(connection, scope, f"batch {uid}", settled, still)
@@ -174,7 +146,9 @@ async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, 
         prefix = f"{scope.source_system}/{scope.entity_name}/"
         subjects = [f"{prefix}{key.hex()}" for key in settled if key not in exhausted]
         await letters.settle(connection, scope, uid, subjects)
-    await letters.bury(connection, scope, uid, [*failing, *_letters_of_children(outcomes, exhausted)])
+    failing = letters_of_failed(outcomes.verdict, outcomes.failed, outcomes.refused)
+    given_up = letters_of_children(outcomes.verdict, outcomes.waiting, exhausted)
+    await letters.bury(connection, scope, uid, [*failing, *given_up])
     return exhausted
 
 
@@ -185,15 +159,6 @@ async def _answer_letters(connection: AsyncConnection, work: Work, ids: Sequence
     rows = sorted(failed)
     subjects = [outcomes.verdict.examined.subject(row) for row in rows]
     await letters.rename(connection, [ids[row] for row in rows], subjects)
-
-
-def _letters_of_children(outcomes: Outcomes, exhausted: set[bytes]) -> list[Letter]:
-    raws = {one.key: one.raw for one in outcomes.waits if one.key in exhausted}
-    definition = outcomes.verdict.examined.definition
-    prefix = f"{definition.source.name}/{definition.entity.name}/"
-    return [
-        Letter(f"{prefix}{key.hex()}", "resolve", "PARENT_MISSING", GIVEN_UP, raw) for key, raw in sorted(raws.items())
-    ]
 
 
 def _given_up(outcomes: Outcomes, exhausted: set[bytes]) -> Metrics:

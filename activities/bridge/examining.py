@@ -10,7 +10,7 @@ import polars as pl
 import xxhash
 
 from activities.bridge import payloads
-from activities.bridge.recalling import Arrived, Recalled
+from activities.bridge.recalling import STAGES, Arrived, Recalled, nothing
 from activities.bridge.telling import Record
 from db.bridge.children import Wait
 from db.bridge.record_state import Differing
@@ -18,6 +18,7 @@ from domain.pipeline import key_sets
 from domain.pipeline.columns import from_rows
 from domain.pipeline.definition import Definition
 from domain.pipeline.delta import STORED, decide
+from domain.pipeline.kept import KeptRow, Resumption, made_by
 from domain.pipeline.page import Outcome, Prepared, prepare
 from domain.pipeline.parents import Awaited, awaited, parent_keys
 from domain.pipeline.payload import payloads as told_payloads
@@ -26,12 +27,16 @@ from domain.pipeline.validate import Digests
 
 @dataclass(frozen=True)
 class Examined:
-    """A page after stage 5: rows that were `recalled`, and the rest, of which `page` is and its rows are numbered."""
+    """A page after stage 5: rows that were `recalled`, and the rest, of which `page` is and its rows are numbered.
+
+    `kept`: of a retry, what each row goes on with.
+    """
 
     arrived: Arrived
     recalled: Recalled
     definition: Definition
     page: Prepared
+    kept: Sequence[KeptRow | None] = ()
 
     @cached_property
     def known(self) -> pl.DataFrame:
@@ -121,6 +126,20 @@ def examine(
     rows = payloads.decode(payloads.join([arrived.rows[row] for row in recalled.rest]))
     page = prepare(from_rows(rows), definition.entity, definition.source, taken)
     return Examined(arrived, recalled, definition, page)
+
+
+def examine_again(
+    arrived: Arrived,
+    kept: Sequence[KeptRow | None],
+    definition: Definition,
+    taken: Mapping[str, Digests] | None = None,
+) -> Examined:
+    """The same of rows that are tried again: each enters at the stage that failed it."""
+    entity, source = definition.entity, definition.source
+    resumption = Resumption(kept, made_by(entity, source, STAGES), entity, source)
+    over = payloads.decode(payloads.join([arrived.rows[row] for row in resumption.rows("normalize")]))
+    page = resumption.resume(from_rows(over), taken)
+    return Examined(arrived, nothing(arrived), definition, page, kept)
 
 
 def decided(examined: Examined, differing: Sequence[Differing]) -> tuple[Outcome, int]:

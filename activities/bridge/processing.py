@@ -19,17 +19,26 @@ from temporalio import activity
 
 from activities.bridge.committing import Outcomes, commit
 from activities.bridge.errors import BatchClosed, BatchIncomplete, KeysUnderWay
-from activities.bridge.examining import Examined, Judged, arrive, decided, examine, judged, wanted_parents
+from activities.bridge.examining import (
+    Examined,
+    Judged,
+    arrive,
+    decided,
+    examine,
+    examine_again,
+    judged,
+    wanted_parents,
+)
 from activities.bridge.recalling import Arrived, Recalled, may_recall, nothing, recall
 from activities.bridge.telling import Conversation, Heard
 from activities.support import beating, postponing
 from clients.schedulehub import ScheduleHub
-from db.bridge import batches, pages, record_state
+from db.bridge import batches, letters, pages, record_state
 from db.bridge.batches import Work
 from db.bridge.pages import Claimed
 from db.bridge.record_state import Scope
 from db.session import Database
-from domain.pipeline import key_sets
+from domain.pipeline import kept, key_sets
 from domain.pipeline.metrics import Metrics
 from workflows.bridge.contracts import PageCounts, PageRef
 
@@ -81,15 +90,24 @@ class PageProcessing:
 
     async def _judge(self, attempt: Attempt) -> Judged:
         arrived = await asyncio.to_thread(arrive, attempt.payload, attempt.work.obeyed)
-        recalled = await self._recalled(attempt, arrived)
-        examined = await asyncio.to_thread(examine, arrived, recalled, attempt.work.obeyed)
-        if examined.is_at_odds:
-            examined = await asyncio.to_thread(examine, arrived, nothing(arrived), attempt.work.obeyed)
+        examined = await self._examined(attempt, arrived)
         async with self._database.begin() as connection:
             await _running(connection, attempt.work.uid)
             await _hold_keys(connection, attempt, examined)
             examined = await _with_taken_values(connection, attempt, examined)
             return await _looked_up(connection, attempt.work, examined)
+
+    async def _examined(self, attempt: Attempt, arrived: Arrived) -> Examined:
+        definition = attempt.work.obeyed
+        if attempt.claimed.letters:
+            async with self._database.begin() as connection:
+                found = await letters.kept_of(connection, attempt.claimed.letters)
+            return await asyncio.to_thread(examine_again, arrived, list(map(kept.unpack, found)), definition)
+        recalled = await self._recalled(attempt, arrived)
+        examined = await asyncio.to_thread(examine, arrived, recalled, definition)
+        if examined.is_at_odds:
+            examined = await asyncio.to_thread(examine, arrived, nothing(arrived), definition)
+        return examined
 
     async def _recalled(self, attempt: Attempt, arrived: Arrived) -> Recalled:
         """Rows that are known to the byte; a page that tells of one of them meanwhile comes after this one."""
@@ -142,6 +160,8 @@ async def _with_taken_values(connection: AsyncConnection, attempt: Attempt, exam
     }
     if not any(taken.values()):
         return examined
+    if examined.kept:
+        return await asyncio.to_thread(examine_again, examined.arrived, examined.kept, examined.definition, taken)
     return await asyncio.to_thread(examine, examined.arrived, examined.recalled, examined.definition, taken)
 
 

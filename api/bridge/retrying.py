@@ -1,4 +1,4 @@
-"""Trying dead letters again: rows go through all stages once more, with the mapping of today.
+"""Trying dead letters again: rows enter at the stage that failed them, with the mapping of today.
 
 Each entity's letters are one batch of type `retry`; the answer counts what became of their rows.
 """

@@ -77,7 +77,7 @@ def retry(
     api_url: ApiUrl = DEFAULT_API_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Try rows that failed again, with the mapping of today."""
+    """Try rows that failed again from the stage that failed them, with the mapping of today."""
     wanted = given(entity_name=entity, batch_uid=batch, max_retries=max_retries, limit=limit)
     with bridge_api(api_url, token) as api:
         answer = api.post("/sync/retry-failed", wanted)

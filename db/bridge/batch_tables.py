@@ -118,3 +118,23 @@ batch_values = Table(
     Column("page_no", Integer, nullable=False),
     PrimaryKeyConstraint("batch_uid", "field", "digest"),
 )
+
+superseded_rows = Table(
+    "superseded_rows",
+    metadata,
+    _batch(),
+    Column("page_no", Integer, nullable=False),
+    Column("row", Integer, nullable=False, comment="its place among the rows of its page that were read"),
+    Column("bk_hash", LargeBinary, nullable=False),
+    Column("rowversion", Text),
+    Column("raw", LargeBinary, nullable=False, comment="the row as received, JSON"),
+    PrimaryKeyConstraint("batch_uid", "page_no", "row"),
+)
+
+planned_deletions = Table(
+    "planned_deletions",
+    metadata,
+    _batch(),
+    Column("bk_hash", LargeBinary, nullable=False, comment="of a row that a dry run would delete"),
+    PrimaryKeyConstraint("batch_uid", "bk_hash"),
+)

@@ -26,7 +26,8 @@ _WAITS: Final = [FAILED.after(tried) for tried in range(FAILED.tries)]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A row that failed. `normalized` and `mapped` are JSON, as far as it came; `again`: it may go by itself later."""
+    """A row that failed. `normalized` and `mapped` are JSON, as far as it came, for people; `kept` is what a retry
+    goes on with (`domain.pipeline.kept`); `again`: it may go by itself later."""
 
     subject: str
     stage: str
@@ -35,6 +36,7 @@ class Letter:
     raw: bytes | None
     normalized: str | None = None
     mapped: str | None = None
+    kept: bytes | None = None
     again: bool = False
 
 
@@ -62,13 +64,13 @@ _BURY: Final = text("""
     WITH new AS (
         SELECT * FROM unnest(cast(:subjects AS text[]), cast(:stages AS text[]), cast(:codes AS text[]),
                              cast(:reasons AS text[]), cast(:raws AS bytea[]), cast(:normalized AS text[]),
-                             cast(:mapped AS text[]), cast(:again AS boolean[]))
-            AS new(subject, stage, code, reason, raw, normalized, mapped, again)
+                             cast(:mapped AS text[]), cast(:kept AS bytea[]), cast(:again AS boolean[]))
+            AS new(subject, stage, code, reason, raw, normalized, mapped, kept, again)
     ), renewed AS (
         UPDATE failed_records AS letter
         SET operation_id = :batch, stage = new.stage, error_type = new.code, reason = new.reason,
             raw = coalesce(new.raw, letter.raw), normalized = new.normalized::jsonb, mapped = new.mapped::jsonb,
-            updated_at = now(), last_retry_at = now(),
+            kept = new.kept, updated_at = now(), last_retry_at = now(),
             retries = letter.retries + cast(letter.operation_id <> :batch AS int),
             next_retry_at = CASE
                 WHEN NOT new.again OR letter.retries + cast(letter.operation_id <> :batch AS int) >= letter.max_retries
@@ -80,13 +82,14 @@ _BURY: Final = text("""
         RETURNING letter.subject
     )
     INSERT INTO failed_records (context, operation_id, subject, stage, reason, raw, entity_name, source_system,
-                                error_type, normalized, mapped, max_retries, next_retry_at)
+                                error_type, normalized, mapped, kept, max_retries, next_retry_at)
     SELECT 'bridge', :batch, subject, stage, reason, raw, :entity, :source, code, normalized::jsonb, mapped::jsonb,
-           :tries, CASE WHEN again THEN now() + (:waits)[1] END
+           kept, :tries, CASE WHEN again THEN now() + (:waits)[1] END
     FROM new WHERE subject NOT IN (SELECT subject FROM renewed)
 """).bindparams(
     bindparam("waits", type_=ARRAY(Interval)),
     bindparam("raws", type_=ARRAY(BYTEA)),
+    bindparam("kept", type_=ARRAY(BYTEA)),
     *(bindparam(name, type_=String) for name in ("batch", "entity", "source")),
 )
 
@@ -104,6 +107,7 @@ async def bury(connection: AsyncConnection, scope: Scope, batch_uid: UUID, lette
         "raws": [letter.raw for letter in last],
         "normalized": [letter.normalized for letter in last],
         "mapped": [letter.mapped for letter in last],
+        "kept": [letter.kept for letter in last],
         "again": [letter.again for letter in last],
     }
     rest = {"batch": str(batch_uid), "waits": _WAITS, "tries": FAILED.tries}
@@ -158,6 +162,15 @@ async def select_rows(
         .limit(most)
     )
     return [Kept(*row) for row in await connection.execute(query)]
+
+
+async def kept_of(connection: AsyncConnection, ids: Sequence[int]) -> list[bytes | None]:
+    """What was kept of the rows of letters, in the order of the ids."""
+    mine = _letter.id == any_(literal(list(ids), ARRAY(_letter.id.type)))
+    found: dict[int, bytes | None] = {
+        row[0]: row[1] for row in await connection.execute(select(_letter.id, _letter.kept).where(mine))
+    }
+    return [found.get(one) for one in ids]
 
 
 async def due_scopes(connection: AsyncConnection) -> list[Scope]:

@@ -11,6 +11,8 @@ from db.bridge.batch_tables import (
     SYNC_TYPES,
     batch_pages,
     batch_values,
+    planned_deletions,
+    superseded_rows,
     sync_batches,
 )
 from db.bridge.columns import METRICS
@@ -30,6 +32,8 @@ __all__ = [
     "erp_sync_state",
     "field_mappings",
     "pending_children",
+    "planned_deletions",
     "record_state",
+    "superseded_rows",
     "sync_batches",
 ]

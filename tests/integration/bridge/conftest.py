@@ -12,7 +12,7 @@ from tests.helpers.bridge_runs import BridgeRuns
 
 EMPTY = text(
     "TRUNCATE entity_config, field_mappings, sync_batches, batch_pages, record_state, erp_sync_state, pending_children,"
-    " failed_records, background_sync_schedule, batch_values"
+    " failed_records, background_sync_schedule, batch_values, superseded_rows, planned_deletions"
 )
 
 
