@@ -1,8 +1,9 @@
 -- GCRA with reservations. All times are integer microseconds of the server's clock.
 --
--- KEYS[1]  two 64-bit integers, big-endian
+-- KEYS[1]  three 64-bit integers, big-endian
 --   tat       theoretical arrival time: when the bucket would be full again, less the burst
 --   bulk_due  when the bulk class is next owed a slot whatever the interactive load
+--   granted   slots granted since the bucket was made: read by who shows how the limit is used
 -- ARGV[1]  class: interactive | bulk | penalise
 -- ARGV[2]  five 64-bit integers, packed once by the caller because every call carries them:
 --   interval, burst
@@ -30,11 +31,14 @@ local share = bulk_every * interval
 local reach = tolerance + ahead + 2 * interval
 
 local tat, bulk_due
+local granted = 0
 local state = redis.call('GET', KEYS[1])
 if state then
   local a, b = struct.unpack('>I8I8', state)
   -- A server clock that stepped back must not block the bucket for the size of the step.
   tat, bulk_due = math.min(a, now + reach + 60000000), math.min(b, now + share)
+  -- An older version of this script, still running beside this one, does not count.
+  if #state >= 24 then granted = struct.unpack('>I8', state, 17) end
 else
   -- New, or lost: what a lost bucket promised is not known, so its furthest promise is assumed, and after
   -- it there is one token.
@@ -43,11 +47,12 @@ end
 
 local function store()
   local left = math.ceil((ttl + math.max(tat - now, 0)) / 1000)
-  redis.call('SET', KEYS[1], struct.pack('>I8I8', tat, bulk_due), 'PX', left)
+  redis.call('SET', KEYS[1], struct.pack('>I8I8I8', tat, bulk_due, granted), 'PX', left)
 end
 
 local function grant(slot)
   tat = math.max(tat, now) + interval
+  granted = granted + 1
   store()
   return slot - now
 end

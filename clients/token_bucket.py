@@ -19,9 +19,11 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from clients.errors import LimiterUnavailable, RateLimited
 from clients.redis_script import RedisScript
@@ -34,6 +36,8 @@ LONGEST_PENALTY: Final = 60.0
 _MICROS: Final = 1_000_000
 _TTL_SECONDS: Final = 3600
 _STALE_ATTEMPTS: Final = 5
+_STATE: Final = ">3Q"  # as token_bucket.lua packs it
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fingerprint(token: str) -> str:
@@ -67,6 +71,18 @@ class Pace:
         return struct.pack(">5Q", self.interval, self.burst, horizon, bulk_every, _TTL_SECONDS * _MICROS)
 
 
+@dataclass(frozen=True, slots=True)
+class BucketUse:
+    """A bucket as it stands: `granted` grows with every request, and begins anew when an idle hour made it forgotten.
+
+    `wait`: seconds an interactive call would wait now. `at`: the time of the server's clock.
+    """
+
+    granted: int
+    wait: float
+    at: datetime
+
+
 class TokenBucket:
     """One kind of limit (`name`); a key is one CardTrader token's fingerprint."""
 
@@ -85,7 +101,9 @@ class TokenBucket:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._redis = redis
         self._script = RedisScript(redis, "token_bucket.lua")
+        self.limit, self.window = limit, window
         self._pace = Pace.of(limit, window, burst)
         self._name = name
         self._rules = self._pace.packed(horizon, bulk_every)
@@ -134,8 +152,31 @@ class TokenBucket:
         await self._ask(key, "penalise", math.ceil(block * _MICROS))
         return block
 
+    async def use(self, key: str) -> BucketUse:
+        """How the bucket is used; looks only.
+
+        Raises:
+            LimiterUnavailable: Redis cannot be asked.
+        """
+        try:
+            async with self._redis.pipeline(transaction=True) as asked:
+                asked.time()
+                asked.get(self._key(key))
+                (seconds, micros), state = await asked.execute()
+        except (RedisError, OSError) as error:
+            raise LimiterUnavailable(f"Redis does not answer ({type(error).__name__}).") from None
+        at = _EPOCH + timedelta(seconds=seconds, microseconds=micros)
+        if state is None:
+            return BucketUse(0, 0.0, at)
+        tat, _, granted = struct.unpack(_STATE, state.ljust(struct.calcsize(_STATE), b"\0"))
+        early = tat - (self._pace.burst - 1) * self._pace.interval
+        return BucketUse(granted, max(0, early - seconds * _MICROS - micros) / _MICROS, at)
+
     async def _ask(self, key: str, command: str, *block: int) -> int:
-        return await self._script.run(f"bucket:{self._name}:{key}", command, self._rules, *block)
+        return await self._script.run(self._key(key), command, self._rules, *block)
+
+    def _key(self, key: str) -> str:
+        return f"bucket:{self._name}:{key}"
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:

@@ -113,6 +113,7 @@ class SyncProgress(SyncCounts):
     rate_per_second: float | None = Field(description="rows per second since merging began; null when unknown")
     eta_seconds: int | None = Field(description="seconds left at that rate; null when unknown")
     error: Failure | None = Field(description="why it ended without success, or what it wants a person to know")
+    workflow_url: str | None = Field(description="its page in the Temporal Web UI; null without TEMPORAL_UI_URL")
     created_at: datetime = Field(description="when it was accepted")
     completed_at: datetime | None = Field(description="when it ended")
 

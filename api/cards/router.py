@@ -11,9 +11,11 @@ from api.cards import (
     editing,
     failed,
     inventory,
+    limits,
     linking,
     listing,
     operating,
+    overview,
     plans,
     purchasing,
     reconciling,
@@ -41,6 +43,8 @@ def cards_routers(*, development: bool) -> list[APIRouter]:
         drift.router,
         failed.router,
         purchasing.router,
+        limits.router,
         operating.router,
+        overview.router,
     ]
     return [*routers, linking.development_router, operating.development_router] if development else routers

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import quote
+from uuid import UUID
 
 from api.cards.account_work import AccountWork
 from api.cards.change_room import ChangeRoom
@@ -19,10 +21,12 @@ from api.connections import Connections
 from api.services import Services
 from api.temporal import CALL
 from clients.cardtrader import CardTrader
+from clients.token_bucket import TokenBucket
 from db.cards import purchases
 from db.notices import Notices
 from db.session import Database
 from settings import Settings
+from workflows.cards.contracts import bulk_sync_id
 from workflows.cards.poking import poke_account
 
 
@@ -36,10 +40,16 @@ class CardsServices(Services):
     purchases: PurchaseRuns
     signals: AccountSignals
     signatures: Signatures
+    limiter: TokenBucket
     writes_enabled: bool = True
     senders: Senders = field(default_factory=Senders)
     change_room: ChangeRoom = field(default_factory=ChangeRoom)
     stream_interval: float = 1.0
+    workflow_pages: str = ""
+
+    def sync_page(self, user_id: UUID) -> str | None:
+        """Where the Temporal Web UI shows a seller's syncs; None when nobody said where that is."""
+        return f"{self.workflow_pages}/{quote(bulk_sync_id(user_id), safe='')}" if self.workflow_pages else None
 
 
 @asynccontextmanager
@@ -53,6 +63,7 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
         limit=settings.rate_limit_requests,
         window=settings.rate_limit_window_seconds,
         burst=settings.rate_limit_burst,
+        measures=connections.measures,
     )
     async with AsyncExitStack() as stack:
         signals = await stack.enter_async_context(
@@ -69,6 +80,13 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
             purchases=PurchaseRuns(temporal, ends),
             signals=signals,
             signatures=Signatures(connections.services.vault),
+            limiter=cardtrader.bucket,
             writes_enabled=settings.cardtrader_writes_enabled,
             change_room=ChangeRoom(settings.changes_most_open),
+            workflow_pages=_workflow_pages(settings),
         )
+
+
+def _workflow_pages(settings: Settings) -> str:
+    base = settings.temporal_ui_url.rstrip("/")
+    return base and f"{base}/namespaces/{quote(settings.temporal_namespace, safe='')}/workflows"

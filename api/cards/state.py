@@ -142,6 +142,7 @@ def sync_progress(services: CardsServices, operation: Operation) -> SyncProgress
         rate_per_second=numbers.rate_per_second,
         eta_seconds=numbers.eta_seconds,
         error=failure(operation),
+        workflow_url=services.sync_page(operation.user_id),
         created_at=operation.created_at,
         completed_at=operation.completed_at,
     )

@@ -119,15 +119,30 @@ async def list_for(
     return [_operation(row) for row in await connection.execute(query)]
 
 
+async def open_bulk(connection: AsyncConnection, *, most: int) -> list[Operation]:
+    """Syncs of whole stocks, of all sellers, that the rows hold for open; newest first."""
+    whole = _op.operation_type.in_(BULK_TYPES), ~_op.operation_metadata.has_key("blueprint_id")
+    query = _newest(select(sync_operations).where(_op.status.in_(OPEN), *whole)).limit(most)
+    return [_operation(row) for row in await connection.execute(query)]
+
+
 async def live_counts(connection: AsyncConnection, operation_id: str) -> Counts:
     """Sums over the chunks applied so far; zeros once staging is gone."""
+    return (await live_counts_of(connection, [operation_id])).get(operation_id, Counts())
+
+
+async def live_counts_of(connection: AsyncConnection, operation_ids: Sequence[str]) -> dict[str, Counts]:
+    """The same of several operations; one without an applied chunk is absent."""
     names = ("created", "updated", "unchanged", "skipped", "contested", "failed")
-    sums = [func.coalesce(func.sum(_chunk[name]), 0).label(name) for name in names]
-    rows = func.coalesce(func.sum(_chunk.rows), 0).label("processed")
-    query = select(func.count().label("processed_chunks"), rows, *sums).where(
-        _chunk.operation_id == operation_id, _chunk.applied_at.is_not(None)
+    sums = [func.sum(_chunk[name]).label(name) for name in names]
+    query = (
+        select(_chunk.operation_id, func.count().label("processed_chunks"), func.sum(_chunk.rows).label("processed"))
+        .add_columns(*sums)
+        .where(_chunk.operation_id.in_(operation_ids), _chunk.applied_at.is_not(None))
+        .group_by(_chunk.operation_id)
     )
-    return Counts(**(await connection.execute(query)).mappings().one())
+    rows = (dict(row) for row in (await connection.execute(query)).mappings())
+    return {row.pop("operation_id"): Counts(**row) for row in rows}
 
 
 async def close(

@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from api.auth import Authenticator
 from api.cards.account_work import AccountWork, Check
@@ -34,6 +35,7 @@ from api.main import Opened, OpenServices, create_app
 from api.probes import PingProbe, Probe
 from api.services import Services
 from api.temporal import CALL
+from clients.token_bucket import TokenBucket
 from db.cards.purchases import Purchase
 from db.session import Database
 from db.vault import Vault
@@ -43,6 +45,7 @@ from workflows.cards.poking import Matter
 
 PREFIX = "/api/v1/sync"
 NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
+NO_REDIS = "redis://127.0.0.1:1/0"
 
 
 @cache
@@ -212,6 +215,7 @@ def fake_services(
     syncs: BulkSyncs | None = None,
     accounts: AccountWork | None = None,
     signals: AccountSignals | None = None,
+    limiter: TokenBucket | None = None,
     probes: dict[str, Probe] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> CardsServices:
@@ -227,6 +231,7 @@ def fake_services(
         purchases=FakePurchases(),
         signals=signals or FakeSignals(),
         signatures=Signatures(vault),
+        limiter=limiter or TokenBucket(Redis.from_url(NO_REDIS), 200, 10, 3),
         public_base_url="https://sync.example.test",
         writes_enabled=True,
         probes=healthy_probes() if probes is None else probes,

@@ -45,13 +45,18 @@ OWNER = {
     ("POST", f"{PREFIX}/sync-from-cardtrader/{{user_id}}"),
     ("GET", f"{PREFIX}/drift/{{user_id}}"),
     ("GET", f"{PREFIX}/webhook-url/{{user_id}}"),
+    ("GET", f"{PREFIX}/limits/{{user_id}}"),
     ("GET", f"{PREFIX}/failed-records/{{user_id}}"),
     ("POST", f"{PREFIX}/failed-records/{{user_id}}/{{record_id}}/retry"),
     ("POST", f"{PREFIX}/failed-records/{{user_id}}/{{record_id}}/resolve"),
     ("POST", f"{PREFIX}/disconnect/{{user_id}}"),
 }
 ANY_USER = {("GET", f"{PREFIX}/task/{{task_id}}")}
-OPERATOR = {("POST", f"{PREFIX}/migrate/composite-index"), ("GET", f"{PREFIX}/debug-logs")}
+OPERATOR = {
+    ("POST", f"{PREFIX}/migrate/composite-index"),
+    ("GET", f"{PREFIX}/debug-logs"),
+    ("GET", f"{PREFIX}/overview"),
+}
 
 CALLERS: dict[str, tuple[dict[str, str], int, str]] = {
     "none": ({}, 401, "Missing token"),
