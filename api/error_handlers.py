@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,9 +13,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from api.errors import ApiError, ErrorAnswer, ErrorBody, ErrorField, RedisUnavailable
 
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _CODES: Final[Mapping[int, str]] = {
     400: "VALIDATION_ERROR",
     401: "UNAUTHORIZED",
@@ -30,6 +33,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _refused_fields)
+    app.add_exception_handler(Exception, _crash)
     for fault in (RedisConnectionError, RedisTimeoutError):
         app.add_exception_handler(fault, _redis_fault)
 
@@ -45,6 +49,16 @@ def answer(status: int, body: ErrorBody, headers: Mapping[str, str] | None = Non
 def internal_error(trace_id: str) -> JSONResponse:
     """The answer to what nobody expected; it tells nothing."""
     return answer(500, ErrorBody(code=ApiError.code, message="Internal server error", trace_id=trace_id))
+
+
+def headers_of(request: Request, error: HTTPException) -> dict[str, str]:
+    """The error's own; of a method that is not served, all that are, and not only those of the first route."""
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return dict(error.headers or {})
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.router.routes
+    served = [name for name in _METHODS if any(route.matches(scopes[name])[0] is Match.FULL for route in routes)]
+    return {**(error.headers or {}), "Allow": ", ".join(served)}
 
 
 def _trace_id(request: Request) -> str:
@@ -71,7 +85,11 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         raise error
     code = _CODES.get(error.status_code, "HTTP_ERROR")
     body = ErrorBody(code=code, message=str(error.detail), trace_id=_trace_id(request))
-    return answer(error.status_code, body, error.headers)
+    return answer(error.status_code, body, headers_of(request, error))
+
+
+async def _crash(request: Request, _error: Exception) -> Response:
+    return internal_error(_trace_id(request))
 
 
 async def _refused_fields(request: Request, error: Exception) -> Response:

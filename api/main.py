@@ -6,6 +6,7 @@ below its name: an entry in `MOUNTED`. The lifespan here opens what they share, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from starlette.routing import Mount
 
-from api import error_handlers, health, metrics
+from api import documents, error_handlers, health, metrics
 from api.bridge.router import bridge_routers
 from api.bridge.services import open_bridge
 from api.cards.router import cards_routers
@@ -60,6 +61,7 @@ def create_app(settings: Settings, open_services: OpenServices | None = None, *,
     if only is None:
         for name, build in MOUNTED.items():
             app.mount(f"/{name}", build(settings))
+        _mount_whole_paths(app)
     if "/metrics" not in {getattr(route, "path", "") for route in app.routes}:
         app.include_router(metrics.router)
     names = (root, *_mounted(app))
@@ -76,6 +78,7 @@ def context_app(title: str, description: str, routers: list[APIRouter]) -> FastA
     # Its documentation page loads nothing from elsewhere, so it works behind any firewall.
     app = FastAPIOffline(title=title, description=description, version=health.service_version(), redirect_slashes=False)
     error_handlers.install(app)
+    documents.install(app)
     for router in routers:
         app.include_router(router)
     return app
@@ -126,6 +129,13 @@ def _lifespan(
         measured.shutdown()
 
     return lifespan
+
+
+def _mount_whole_paths(app: FastAPI) -> None:
+    # Starlette's pattern of a mount ends at a line break: such a path would be answered here, in the wrong form.
+    for route in app.routes:
+        if isinstance(route, Mount):
+            route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)
 
 
 def _mounted(app: FastAPI) -> dict[str, FastAPI]:

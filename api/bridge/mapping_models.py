@@ -8,7 +8,17 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from api.parameters import MAX_BIGINT, MAX_INT, Text, printable
 from db.bridge.mappings import SavedMapping
@@ -33,7 +43,10 @@ def _default(value: str | int | bool) -> str | int | bool:
 
 # Checked as one: a union of checked types would name its checks in the error.
 DefaultValue = Annotated[StrictStr | StrictInt | StrictBool, AfterValidator(_default)]
-Bound = Annotated[Decimal, Field(max_digits=100, decimal_places=50)]
+_WRITTEN: Final = {"type": "string", "pattern": r"^[+-]?[0-9]{1,50}(\.[0-9]{1,50})?$"}
+Bound = Annotated[
+    Decimal, Field(max_digits=100, decimal_places=50), WithJsonSchema({"anyOf": [{"type": "number"}, _WRITTEN]})
+]
 
 
 class Body(BaseModel):

@@ -27,7 +27,9 @@ def _zone(name: str) -> str:
     return name
 
 
-Zone = Annotated[str, StringConstraints(max_length=100), AfterValidator(_zone)]
+Zone = Annotated[
+    str, StringConstraints(max_length=100), AfterValidator(_zone), Field(json_schema_extra={"format": "time-zone"})
+]
 Reading = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 """A reading of the clock; its seconds are dropped."""
 Days = Annotated[int, Field(ge=1, le=30)]

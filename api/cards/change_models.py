@@ -9,13 +9,13 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
-from api.parameters import MAX_INT, Text
+from api.parameters import MAX_INT, Text, Whole
 from domain.cards.edits import Wish
 from domain.cards.properties import Scalar, checked_property, is_editable
 
 MOST_LISTINGS = 5_000
 
-Count = Annotated[int, Field(ge=0, le=MAX_INT, strict=True)]
+Count = Annotated[Whole, Field(ge=0, le=MAX_INT)]
 
 
 def _absent() -> Any:
@@ -53,7 +53,7 @@ Waiting = Literal["RESUME", "LINK", "WRITES_ENABLED"]
 class EditRequest(BaseModel):
     """Fields to change. An absent field keeps; null (or a blank text) clears, where a field can be cleared."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     quantity: Count = Field(default_factory=_absent, description="copies there shall be; 0 takes it off sale")
     price_cents: Count = Field(default_factory=_absent, description="price of one copy, in cents")
@@ -84,9 +84,9 @@ class NewItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    blueprint_id: int = Field(ge=1, lt=MAX_INT, description="CardTrader's id of the printed card", strict=True)
-    price_cents: int = Field(ge=1, le=MAX_INT, description="price of one copy, in cents", strict=True)
-    quantity: int = Field(ge=1, le=MAX_INT, description="copies for sale", strict=True)
+    blueprint_id: Whole = Field(ge=1, lt=MAX_INT, description="CardTrader's id of the printed card")
+    price_cents: Whole = Field(ge=1, le=MAX_INT, description="price of one copy, in cents")
+    quantity: Whole = Field(ge=1, le=MAX_INT, description="copies for sale")
     description: ClearedDescription = Field(None, description="text shown to buyers")
     user_data_field: ClearedUserData = Field(
         None, description="text of the seller's own; a marker of ours is added behind it at CardTrader"

@@ -18,7 +18,7 @@ from api.cards.parameters import PREFIX
 from api.cards.services import CardsServices
 from api.deps import PrincipalDep, get_owner
 from api.errors import InvalidInput, documented
-from api.parameters import MAX_INT
+from api.parameters import MAX_INT, Whole
 from db.cards import purchases, reservations
 from db.cards.purchases import Purchase
 from db.cards.reservations import ItemUnlisted, ReservationError, SellerSuspended, TooFewCopies, Wanted
@@ -36,10 +36,9 @@ class PurchaseRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    quantity: int = Field(
+    quantity: Whole = Field(
         ge=1,
         le=MAX_INT,
-        strict=True,
         validation_alias=AliasChoices("purchaseQuantity", "quantity"),
         description="copies to buy; `quantity` is taken as well",
     )
@@ -96,7 +95,7 @@ KeyHeader = Annotated[
 _PENDING: Final[dict[int | str, dict[str, Any]]] = {202: {"model": PurchasePending}}
 
 
-@router.post("/purchase/{user_id}/item/{item_id}", responses=_PENDING | documented(400, 401, 403, 404, 409, 422))
+@router.post("/purchase/{user_id}/item/{item_id}", responses=_PENDING | documented(400, 401, 403, 404, 409, 413, 422))
 async def purchase(
     user_id: Annotated[UUID, Depends(get_shop)],
     item_id: Annotated[int, Path(ge=1, le=_MOST_ID, description="our id of the row")],

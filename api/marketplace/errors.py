@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -26,24 +26,31 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.error_handlers import headers_of
 from api.errors import ApiError, InvalidInput, NotFound, RedisUnavailable
 
 _INVALID: Final = "Validation error"
+# Python 3.13 has another name for it than 3.11.
+_NAMES: Final = {413: "payload_too_large"}
 
 
 class Detail(BaseModel):
     """One refused field."""
 
-    field: str = Field(description="where it is, dotted: body.targetUrl")
-    message: str = Field(description="what is wrong with it")
+    field: str = Field(description="where it is, dotted: body.targetUrl", examples=["body.receipt"])
+    message: str = Field(description="what is wrong with it", examples=["Field required"])
 
 
 class FlatError(BaseModel):
     """The body of every answer with a status of 400 or above."""
 
-    error: str = Field(description="what went wrong")
-    message: str | None = Field(None, description="one sentence, for people")
-    details: list[Detail] | None = Field(None, description="refused fields, with status 400")
+    error: str = Field(description="what went wrong", examples=["Validation error"])
+    message: str | None = Field(None, description="one sentence, for people", examples=["Missing token"])
+    details: list[Detail] | None = Field(
+        None,
+        description="refused fields, with status 400",
+        examples=[[{"field": "body.receipt", "message": "Field required"}]],
+    )
 
 
 class StoreNotFound(NotFound):
@@ -73,11 +80,6 @@ class NotActive(ApiError):
     """The webhook is paused or switched off. Resume it first."""
 
     status, code = 409, "NOT_ACTIVE"
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route: these statuses and those every route can answer."""
-    return {status: {"model": FlatError} for status in sorted({*statuses, 500, 503})}
 
 
 def install(app: FastAPI) -> None:
@@ -116,11 +118,12 @@ async def _redis_fault(_request: Request, _error: Exception) -> Response:
     return _answer(RedisUnavailable())
 
 
-async def _http_exception(_request: Request, error: Exception) -> Response:
+async def _http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    return flat(error.status_code, FlatError(error=name, message=str(error.detail)), error.headers)
+    phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    name = _NAMES.get(error.status_code, phrase)
+    return flat(error.status_code, FlatError(error=name, message=str(error.detail)), headers_of(request, error))
 
 
 async def _refused_fields(_request: Request, error: Exception) -> Response:

@@ -55,7 +55,7 @@ async def get_item(store_id: StoreDep, sku: Sku, services: ServicesDep, response
     return Item.of(found)
 
 
-@router.put("/{sku}", responses=documented(401, 403, 413, 422) | {201: {"model": Item}})
+@router.put("/{sku}", responses=documented(400, 401, 403, 413, 422) | {201: {"model": Item}})
 async def put_item(store_id: StoreDep, sku: Sku, body: ItemBody, services: ServicesDep, response: Response) -> Item:
     """Create an item without stock, or rename it. What central has of a new one is read soon."""
     async with services.transaction() as connection:

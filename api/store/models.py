@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from api.parameters import MAX_BIGINT, Text
+from api.parameters import MAX_BIGINT, Text, Whole
 from api.store.parameters import MOST_MOVED
 from db.store.reports import Operation as Recorded
 from db.store.stock import Item as Stocked
@@ -30,13 +30,14 @@ class ItemBody(Body):
 class UpdateBody(Body):
     """A movement of stock."""
 
-    delta: int = Field(
-        ge=-MOST_MOVED, le=MOST_MOVED, strict=True, description="what comes in; negative: what goes out; never 0"
+    delta: Whole = Field(
+        ge=-MOST_MOVED,
+        le=MOST_MOVED,
+        description="what comes in; negative: what goes out; never 0",
+        json_schema_extra={"not": {"const": 0}},
     )
     operation_id: UUID | None = Field(None, description="names this movement: the same again is the same movement")
-    version: int | None = Field(
-        None, ge=0, le=MAX_BIGINT, strict=True, description="central's version as you know it; 0 is one"
-    )
+    version: Whole | None = Field(None, ge=0, le=MAX_BIGINT, description="central's version as you know it; 0 is one")
 
     @field_validator("delta")
     @classmethod

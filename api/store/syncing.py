@@ -72,7 +72,7 @@ async def get_settings(store_id: StoreDep, services: ServicesDep) -> StoreSettin
     return StoreSettings(store_id=store_id, conflict_strategy=chosen)
 
 
-@router.put("/settings", responses=documented(401, 403, 413, 422))
+@router.put("/settings", responses=documented(400, 401, 403, 413, 422))
 async def change_settings(store_id: StoreDep, body: SettingsBody, services: ServicesDep) -> StoreSettings:
     """Choose how conflicts are resolved from now on."""
     async with services.transaction() as connection:

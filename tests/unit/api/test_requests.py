@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from redis.exceptions import ConnectionError as RedisConnectionError
+from starlette.routing import Mount
 from structlog.testing import capture_logs
 
 from api.cards.watching import router as cards_watching
@@ -137,3 +138,36 @@ async def test_a_mounted_context_shares_services_errors_and_labels() -> None:
         answer = await client.get("/other/api/v1/sync/status/bob")
         assert error_of(answer, 401)["code"] == "UNAUTHORIZED"
         assert 'endpoint="/other/api/v1/sync/status/{user_id}"' in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [
+        ("/api/v1/sync/inventory/u/item/1", "PUT, DELETE"),
+        ("/bridge/api/v1/entities", "GET, POST"),
+        ("/store/v1/local/settings", "GET, PUT"),
+        ("/marketplace/webhooks", "GET"),
+    ],
+)
+async def test_a_method_that_is_not_served_is_told_all_that_are(
+    http: httpx.AsyncClient, path: str, served: str
+) -> None:
+    answer = await http.request("TRACE", path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, served)
+
+
+@pytest.mark.parametrize("mount", ["bridge", "store", "marketplace"])
+async def test_a_path_with_a_line_break_is_answered_by_the_context_it_names(
+    http: httpx.AsyncClient, mount: str
+) -> None:
+    answer = await http.get(f"/{mount}/no%0Awhere%0Aat%0Aall")
+    assert answer.status_code == 404
+    assert (answer.json()["error"] == "not_found") == (mount == "marketplace")
+
+
+async def test_what_nobody_expected_has_the_envelope_below_a_mount_too() -> None:
+    app = create_app(settings_for_tests(), opening(fake_services()))
+    [bridge] = [route.app for route in app.routes if isinstance(route, Mount) and route.path == "/bridge"]
+    bridge.include_router(broken)  # type: ignore[attr-defined]  # an application
+    async with serving(app) as http:
+        assert error_of(await http.get("/bridge/crash"), 500)["code"] == "INTERNAL_SERVER_ERROR"
