@@ -1,4 +1,4 @@
-"""What a worker process sets up once about itself: its memory, its signals, its connection to Temporal."""
+"""What a worker process sets up once about itself: its memory, its signals, its build, its connection to Temporal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import asyncio
 import ctypes
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import Runtime
+from temporalio.worker import WorkerDeploymentConfig
 
+from observability import Metrics
+from observability.serving import serving_metrics
+from observability.temporal import SdkMetrics
 from settings import Settings
 
 _M_TRIM_THRESHOLD: Final = -1
@@ -45,8 +52,40 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
+def deployed_build(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Which build this process runs; None where builds are not told apart. What runs is pinned: workflows.versions."""
+    if not settings.worker_build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.worker_deployment_name, settings.worker_build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """What this process measures, and the runtime of its Temporal clients where the SDK's figures are shown too."""
+
+    metrics: Metrics
+    runtime: Runtime | None = None
+
+
+@contextmanager
+def observed(settings: Settings, service: str) -> Iterator[Telemetry]:
+    """Measure while the block runs, and serve the figures where the settings say so."""
+    metrics, runtime = Metrics.create(service), None
+    if settings.worker_metrics_bind:
+        sdk = SdkMetrics.of_process()
+        metrics.others.append(sdk.render)
+        runtime = sdk.runtime
+    with serving_metrics(metrics, settings.worker_metrics_bind):
+        yield Telemetry(metrics, runtime)
+    metrics.shutdown()
+
+
 async def connect_temporal(
-    settings: Settings, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    settings: Settings, telemetry: Telemetry, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 ) -> Client:
     """A connected client; waits for a server that is still starting, then raises its last error."""
     tries = 0
@@ -56,7 +95,7 @@ async def connect_temporal(
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
                 data_converter=pydantic_data_converter,
-                runtime=_runtime(settings),
+                runtime=telemetry.runtime,
             )
         except RuntimeError:
             tries += 1
@@ -64,10 +103,3 @@ async def connect_temporal(
                 raise
             _log.warning("worker.temporal_unreachable", attempt=tries)
             await sleep(1.0)
-
-
-def _runtime(settings: Settings) -> Runtime | None:
-    if not settings.worker_metrics_bind:
-        return None
-    prometheus = PrometheusConfig(bind_address=settings.worker_metrics_bind, durations_as_seconds=True)
-    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, metric_prefix="brx_sync_"))

@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from typing import get_args
 
 import structlog
@@ -15,37 +14,34 @@ import uvloop
 from temporalio.client import Client, Schedule
 from temporalio.worker import Worker
 
-from activities.bridge.relay import relaying_batches
+from activities.bridge.measures import TELLINGS as BRIDGE
 from activities.bridge.scheduling import keep_background_schedules
 from activities.bridge.wiring import open_bridge
-from activities.cards.purchase_relay import relaying_purchases
-from activities.cards.relay import relaying
-from activities.cards.sync_relay import relaying_syncs
+from activities.cards.measures import TELLINGS as CARDS
 from activities.cards.wiring import open_cards
 from activities.connections import open_connections
-from activities.marketplace.relay import relaying_callbacks
+from activities.marketplace.measures import TELLINGS as MARKETPLACE
 from activities.marketplace.wiring import open_marketplace
-from activities.store.relay import relaying_stores
+from activities.measures import MeasuringInterceptor
+from activities.relaying import relaying_all
+from activities.store.measures import TELLINGS as STORE
 from activities.store.wiring import open_store
 from activities.support import Activities
-from observability import configure_logging
-from process import connect_temporal, return_large_buffers, stop_event
+from observability import Metrics, configure_logging
+from process import connect_temporal, deployed_build, observed, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
 from workflows.bridge.registered import BRIDGE_WORKFLOWS
 from workflows.bridge.schedules import BACKGROUND_PREFIX, bridge_schedules
 from workflows.cards.account import AccountWorkflow
 from workflows.cards.bulk_sync import BulkSyncWorkflow
-from workflows.cards.poking import poke_account
 from workflows.cards.purchase import PurchaseWorkflow
-from workflows.cards.purchasing import start_purchase
 from workflows.cards.reconcile import ReconcileSweepWorkflow
 from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
 from workflows.cards.schedules import cards_schedules
 from workflows.marketplace.registry import MARKETPLACE_WORKFLOWS
 from workflows.marketplace.schedules import marketplace_schedules
 from workflows.schedules import reconcile_schedules
-from workflows.store.poking import poke_store
 from workflows.store.push import StorePushWorkflow
 from workflows.store.schedules import store_schedules
 from workflows.store.sweep import StoreSweepWorkflow
@@ -63,13 +59,16 @@ WORKFLOWS = (
     *MARKETPLACE_WORKFLOWS,
 )
 CONTEXTS = (open_bridge, open_cards, open_marketplace, open_store)
+TELLINGS = {**BRIDGE, **CARDS, **MARKETPLACE, **STORE}
 _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def build_activities(settings: Settings, client: Client) -> AsyncIterator[dict[TaskQueue, Activities]]:
+async def build_activities(
+    settings: Settings, client: Client, metrics: Metrics
+) -> AsyncIterator[dict[TaskQueue, Activities]]:
     """Every activity with its dependencies, by the queue it is called on; closes what it opened."""
-    async with open_connections(settings, client) as connections, AsyncExitStack() as stack:
+    async with open_connections(settings, client, metrics) as connections, AsyncExitStack() as stack:
         contexts = [await stack.enter_async_context(build(settings, connections)) for build in CONTEXTS]
         yield {queue: [run for context in contexts for run in context.get(queue, [])] for queue in task_queues.ALL}
 
@@ -83,7 +82,9 @@ def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
     return cards | bridge_schedules() | store_schedules(pushes) | orders
 
 
-def build_worker(client: Client, queue: TaskQueue, activities: Activities, settings: Settings) -> Worker:
+def build_worker(
+    client: Client, queue: TaskQueue, activities: Activities, settings: Settings, metrics: Metrics
+) -> Worker:
     """The worker of one queue; workflow tasks run on the high-priority queue, away from heavy chunks."""
     slots = {
         task_queues.HIGH_PRIORITY: settings.worker_high_priority_slots,
@@ -95,36 +96,36 @@ def build_worker(client: Client, queue: TaskQueue, activities: Activities, setti
         task_queue=queue,
         workflows=WORKFLOWS if queue == task_queues.HIGH_PRIORITY else (),
         activities=activities,
+        interceptors=[MeasuringInterceptor(metrics.meter, TELLINGS)],
         max_concurrent_activities=slots[queue],
         max_concurrent_local_activities=slots[queue],
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
         max_heartbeat_throttle_interval=timedelta(seconds=5),
+        deployment_config=deployed_build(settings),
     )
 
 
 async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
     """Serve `queues` until `stop`, then let running activities finish within the grace period."""
-    client = await connect_temporal(settings)
-    async with build_activities(settings, client) as activities, AsyncExitStack() as workers:
-        if task_queues.HIGH_PRIORITY in queues:
-            await reconcile_schedules(client, wanted_schedules(settings), spared=BACKGROUND_PREFIX)
-            await keep_background_schedules(client, settings.database_url)
-            poke = partial(poke_account, client, timeout=timedelta(seconds=5))
-            poke_changes = partial(poke, matter="changes") if settings.cardtrader_writes_enabled else None
-            await workers.enter_async_context(relaying(settings.database_url, poke, poke_changes))
-            start = partial(start_purchase, client, timeout=timedelta(seconds=5))
-            await workers.enter_async_context(relaying_purchases(settings.database_url, start))
-            await workers.enter_async_context(relaying_callbacks(settings.database_url, client))
-            await workers.enter_async_context(relaying_batches(settings.database_url, client))
-            await workers.enter_async_context(relaying_syncs(settings.database_url, client))
-            if settings.central_api_base_url:
-                wake = partial(poke_store, client, timeout=timedelta(seconds=5))
-                await workers.enter_async_context(relaying_stores(settings.database_url, wake))
-        for queue in queues:
-            await workers.enter_async_context(build_worker(client, queue, activities[queue], settings))
-        _log.info("worker.started", queues=list(queues))
-        await stop.wait()
-        _log.info("worker.draining")
+    with observed(settings, "brx-sync-worker") as telemetry:
+        client = await connect_temporal(settings, telemetry)
+        async with AsyncExitStack() as opened:
+            await _serve(settings, queues, client, telemetry.metrics, opened)
+            _log.info("worker.started", queues=list(queues))
+            await stop.wait()
+            _log.info("worker.draining")
+
+
+async def _serve(
+    settings: Settings, queues: Sequence[TaskQueue], client: Client, metrics: Metrics, opened: AsyncExitStack
+) -> None:
+    activities = await opened.enter_async_context(build_activities(settings, client, metrics))
+    if task_queues.HIGH_PRIORITY in queues:
+        await reconcile_schedules(client, wanted_schedules(settings), spared=BACKGROUND_PREFIX)
+        await keep_background_schedules(client, settings.database_url)
+        await opened.enter_async_context(relaying_all(settings, client))
+    for queue in queues:
+        await opened.enter_async_context(build_worker(client, queue, activities[queue], settings, metrics))
 
 
 def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:

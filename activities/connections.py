@@ -11,8 +11,11 @@ from redis.asyncio import Redis
 from temporalio.client import Client
 
 from clients.cardtrader import new_http_client
+from clients.measures import CARDTRADER, UNMEASURED, ClientMeasures, hosts
+from db.measures import measure_database
 from db.session import Database
 from db.vault import Vault
+from observability import Metrics
 from settings import Settings
 
 
@@ -25,10 +28,11 @@ class Connections:
     http: httpx.AsyncClient
     vault: Vault
     temporal: Client
+    measures: ClientMeasures = UNMEASURED
 
 
 @asynccontextmanager
-async def open_connections(settings: Settings, client: Client) -> AsyncIterator[Connections]:
+async def open_connections(settings: Settings, client: Client, metrics: Metrics) -> AsyncIterator[Connections]:
     """Connect; close at the end."""
     async with AsyncExitStack() as stack:
         database = Database.connect(
@@ -37,5 +41,21 @@ async def open_connections(settings: Settings, client: Client) -> AsyncIterator[
         stack.push_async_callback(database.close)
         redis = Redis.from_url(settings.redis_url.get_secret_value())
         stack.push_async_callback(redis.aclose)
-        http = await stack.enter_async_context(new_http_client())
-        yield Connections(database, redis, http, Vault.from_setting(settings.fernet_key.get_secret_value()), client)
+        measure_database(metrics.meter, database, pool="worker")
+        measures = ClientMeasures(metrics.meter)
+        http = await stack.enter_async_context(
+            new_http_client(measures=measures, services=hosts(_neighbours(settings)))
+        )
+        vault = Vault.from_setting(settings.fernet_key.get_secret_value())
+        yield Connections(database, redis, http, vault, client, measures)
+
+
+def _neighbours(settings: Settings) -> dict[str, str]:
+    """Base addresses of the remote systems, by the names under which requests to them are measured."""
+    return {
+        CARDTRADER: settings.cardtrader_api_base_url,
+        "apismith": settings.apismith_url,
+        "schedulehub": settings.schedulehub_url,
+        "central": settings.central_api_base_url,
+        "marketplace": settings.mock_api_base_url,
+    }

@@ -11,14 +11,17 @@ import httpx
 from redis.asyncio import Redis
 from temporalio.client import Client
 
-from api import probes
+from api import backlog, probes
 from api.auth import Authenticator, load_public_keys
 from api.jwks import JwksFile
 from api.services import Services
 from api.temporal import connect
 from clients.cardtrader import new_http_client
+from clients.measures import CARDTRADER, ClientMeasures, hosts
 from db.session import Database
 from db.vault import Vault
+from observability import Metrics
+from observability.temporal import SdkMetrics
 from settings import Settings
 from workflows import task_queues
 
@@ -31,11 +34,14 @@ class Connections:
     redis: Redis
     http: httpx.AsyncClient
     temporal: Client
+    measures: ClientMeasures
 
 
 @asynccontextmanager
-async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
+async def open_connections(settings: Settings, metrics: Metrics) -> AsyncIterator[Connections]:
     """Connect lazily; close at the end."""
+    measures, sdk = ClientMeasures(metrics.meter), SdkMetrics.of_process()
+    metrics.others.append(sdk.render)
     async with AsyncExitStack() as stack:
         database = Database.connect(
             settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
@@ -43,8 +49,10 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
         stack.push_async_callback(database.close)
         redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
         stack.push_async_callback(redis.aclose)
-        http = await stack.enter_async_context(new_http_client())
-        temporal = await connect(settings.temporal_address, settings.temporal_namespace)
+        http = await stack.enter_async_context(
+            new_http_client(measures=measures, services=hosts({CARDTRADER: settings.cardtrader_api_base_url}))
+        )
+        temporal = await connect(settings.temporal_address, settings.temporal_namespace, runtime=sdk.runtime)
         services = Services(
             database=database,
             vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
@@ -57,8 +65,9 @@ async def open_connections(settings: Settings) -> AsyncIterator[Connections]:
                 "temporal": probes.temporal(temporal),
                 "worker": probes.WorkerProbe(temporal, task_queues.ALL),
             },
+            backlogs={"temporal": backlog.of_task_queues(temporal, task_queues.ALL)},
         )
-        yield Connections(services, redis, http, temporal)
+        yield Connections(services, redis, http, temporal, measures)
 
 
 def _authenticator(settings: Settings) -> Authenticator:

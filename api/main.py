@@ -18,6 +18,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import Mount
 
 from api import documents, error_handlers, health, metrics
+from api.backlog import Backlogs, of_context
 from api.bridge.router import bridge_routers
 from api.bridge.services import open_bridge
 from api.cards.router import cards_routers
@@ -26,11 +27,12 @@ from api.connections import Connections, open_connections
 from api.marketplace import errors as marketplace_errors
 from api.marketplace.router import marketplace_routers
 from api.marketplace.services import open_marketplace
-from api.metrics import HttpMetrics, observe_pool
+from api.metrics import HttpMetrics
 from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHeaders
 from api.services import Services
 from api.store.router import store_routers
 from api.store.services import open_store
+from db.measures import measure_database
 from observability import Metrics, RecentLogs, configure_logging
 from settings import Settings
 
@@ -45,8 +47,6 @@ OPENERS: Final[Mapping[str, OpenContext]] = {
     "store": open_store,
     "marketplace": open_marketplace,
 }
-
-_METER = "brx_sync.api"
 
 
 def create_app(settings: Settings, open_services: OpenServices | None = None, *, only: str | None = None) -> FastAPI:
@@ -65,11 +65,12 @@ def create_app(settings: Settings, open_services: OpenServices | None = None, *,
     if "/metrics" not in {getattr(route, "path", "") for route in app.routes}:
         app.include_router(metrics.router)
     names = (root, *_mounted(app))
-    app.router.lifespan_context = _lifespan(root, measured, settings, open_services or partial(_open_services, names))
+    opening = open_services or partial(_open_services, names, measured)
+    app.router.lifespan_context = _lifespan(root, measured, settings, opening)
     app.state.metrics = measured
     if settings.is_development:
         app.state.recent_logs = RecentLogs.keep()
-    _add_middleware(app, settings, HttpMetrics(measured.provider.get_meter(_METER)))
+    _add_middleware(app, settings, HttpMetrics(measured.meter))
     return app
 
 
@@ -124,7 +125,8 @@ def _lifespan(
             for name, served in {root: app, **_mounted(app)}.items():
                 if name in opened:
                     served.state.services = opened[name]
-            observe_pool(measured.provider.get_meter(_METER), opened[root].database)
+            measure_database(measured.meter, opened[root].database, pool="api")
+            app.state.backlogs = _backlogs(measured, opened, opened[root])
             yield
         measured.shutdown()
 
@@ -143,9 +145,14 @@ def _mounted(app: FastAPI) -> dict[str, FastAPI]:
     return {mount.path.strip("/"): mount.app for mount in mounts if isinstance(mount.app, FastAPI)}
 
 
+def _backlogs(measured: Metrics, opened: Opened, root: Services) -> Backlogs:
+    rows = {name: of_context(name, services.database) for name, services in opened.items() if name in OPENERS}
+    return Backlogs(measured.meter, {**rows, **root.backlogs})
+
+
 @asynccontextmanager
-async def _open_services(names: Iterable[str], settings: Settings) -> AsyncIterator[Opened]:
-    async with open_connections(settings) as connections, AsyncExitStack() as stack:
+async def _open_services(names: Iterable[str], measured: Metrics, settings: Settings) -> AsyncIterator[Opened]:
+    async with open_connections(settings, measured) as connections, AsyncExitStack() as stack:
         yield {name: await stack.enter_async_context(OPENERS[name](settings, connections)) for name in names}
 
 

@@ -1,20 +1,21 @@
-"""HTTP and pool metrics of the facade, and the page Prometheus reads."""
+"""HTTP metrics of the facade, and the page Prometheus reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final, cast
+import asyncio
+from functools import lru_cache
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
-from sqlalchemy import QueuePool
+from opentelemetry.metrics import Meter
 
-from db.session import Database
+from api.backlog import Backlogs
 from observability import Metrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_POOL: Final = {"database": "postgresql", "pool": "api"}
+_WEBHOOK_BUCKETS: Final = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05, 0.075, 0.1, 0.25, 1)
+_WEBHOOK: Final = "/webhook/"
 
 router = APIRouter(tags=["service"])
 
@@ -30,30 +31,25 @@ class HttpMetrics:
             description="From the first byte of the request to the last of the answer",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
+        self._webhook = meter.create_histogram(
+            "brx_sync_webhook_duration",
+            unit="s",
+            description="Until a webhook of CardTrader was acknowledged, or refused",
+            explicit_bucket_boundaries_advisory=_WEBHOOK_BUCKETS,
+        )
 
     def record(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         labels = {"method": method if method in _METHODS else "OTHER", "endpoint": endpoint}
         self._requests.add(1, {**labels, "status_code": str(status)})
         self._duration.record(seconds, labels)
+        if _is_webhook(endpoint):
+            self._webhook.record(seconds)
 
 
-def observe_pool(meter: Meter, database: Database) -> None:
-    """Show the connections of the pool."""
-    pool = cast("QueuePool", database.engine.pool)
-
-    def active(_options: CallbackOptions) -> Iterable[Observation]:
-        return _single(pool.checkedout())
-
-    def idle(_options: CallbackOptions) -> Iterable[Observation]:
-        return _single(pool.checkedin())
-
-    meter.create_observable_gauge("brx_sync_db_connections_active", [active], description="Connections in use")
-    meter.create_observable_gauge("brx_sync_db_connections_idle", [idle], description="Connections kept open")
-
-
-def _single(value: int) -> Iterator[Observation]:
-    yield Observation(value, _POOL)
+@lru_cache(maxsize=256)
+def _is_webhook(endpoint: str) -> bool:
+    return _WEBHOOK in endpoint
 
 
 @router.get(
@@ -61,7 +57,9 @@ def _single(value: int) -> Iterator[Observation]:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "exposition text"}},
 )
-def get_metrics(request: Request) -> Response:
-    """Everything measured in this process, for Prometheus."""
+async def get_metrics(request: Request) -> Response:
+    """Everything measured in this process, and what waits in the database and in Temporal, for Prometheus."""
     metrics: Metrics = request.app.state.metrics
-    return Response(metrics.render(), media_type=metrics.content_type)
+    backlogs: Backlogs = request.app.state.backlogs
+    await backlogs.refresh()
+    return Response(await asyncio.to_thread(metrics.render), media_type=metrics.content_type)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -19,12 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import Authenticator
+from api.backlog import Source
 from api.errors import DatabaseUnavailable
 from api.probes import Probe
 from db.session import Database
 from db.vault import Vault
 
-TRANSACTION_SECONDS: Final = 10.0
 _DATABASE_FAULTS: Final = (
     OSError,
     PoolTimeout,
@@ -53,22 +53,26 @@ class Services:
     authenticator: Authenticator
     public_base_url: str
     probes: Mapping[str, Probe]
+    backlogs: Mapping[str, Source] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
+    transaction_seconds: float = 10.0
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """One bounded transaction, for database work only: a fault of the server raises `DatabaseUnavailable`."""
-        return _bounded(self.database.begin())
+        return _bounded(self.database.begin(), self.transaction_seconds)
 
     def statement(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """The same for a single statement, which is a transaction by itself."""
-        return _bounded(self.database.statement())
+        return _bounded(self.database.statement(), self.transaction_seconds)
 
 
 @asynccontextmanager
-async def _bounded(opened: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+async def _bounded(
+    opened: AbstractAsyncContextManager[AsyncConnection], seconds: float
+) -> AsyncIterator[AsyncConnection]:
     try:
-        async with asyncio.timeout(TRANSACTION_SECONDS), opened as connection:
+        async with asyncio.timeout(seconds), opened as connection:
             yield connection
     except _DATABASE_FAULTS as fault:
         raise DatabaseUnavailable from fault

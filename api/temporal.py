@@ -9,6 +9,7 @@ from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import TemporalUnavailable
@@ -25,12 +26,13 @@ _AWAY: Final = frozenset(
 )
 
 
-async def connect(address: str, namespace: str) -> Client:
+async def connect(address: str, namespace: str, *, runtime: Runtime | None = None) -> Client:
     """A client that connects at its first call, so that the facade starts while Temporal is away."""
     return await Client.connect(
         address,
         namespace=namespace,
         data_converter=pydantic_data_converter,
+        runtime=runtime,
         lazy=True,
         connect_timeout=timedelta(seconds=2),
     )

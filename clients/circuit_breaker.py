@@ -13,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from clients.errors import CircuitOpen, LimiterUnavailable
+from clients.measures import UNMEASURED, ClientMeasures
 from clients.redis_script import RedisScript
 
 _MICROS: Final = 1_000_000
@@ -38,8 +39,16 @@ class BreakerRules:
 class CircuitBreaker:
     """Keys are token fingerprints."""
 
-    def __init__(self, redis: Redis, rules: BreakerRules | None = None, *, name: str = "cardtrader") -> None:
-        self._script = RedisScript(redis, "circuit_breaker.lua")
+    def __init__(
+        self,
+        redis: Redis,
+        rules: BreakerRules | None = None,
+        *,
+        name: str = "cardtrader",
+        measures: ClientMeasures = UNMEASURED,
+    ) -> None:
+        self._script = RedisScript(redis, "circuit_breaker.lua", measures=measures)
+        self._measures = measures
         self._arguments = (rules or BreakerRules()).arguments()
         self._name = name
 
@@ -51,11 +60,14 @@ class CircuitBreaker:
             LimiterUnavailable: Redis cannot be asked.
         """
         answer = await self._run("check", key)
+        self._measures.circuit(self._name, key, -answer / _MICROS)
         if answer < 0:
             raise CircuitOpen(retry_after=-answer / _MICROS)
 
     async def record(self, key: str, ok: bool) -> None:
         """Count an outcome. Never raises: a request that was made keeps its own outcome."""
+        if not ok:
+            self._measures.failed(self._name, "unavailable")
         try:
             await self._run("success" if ok else "failure", key)
         except LimiterUnavailable as error:

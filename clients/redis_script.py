@@ -12,13 +12,17 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from clients.errors import LimiterUnavailable
+from clients.measures import UNMEASURED, ClientMeasures
 
 
 class RedisScript:
     """One script of this package; it answers an integer. The digest is the name Redis knows it by."""
 
-    def __init__(self, redis: Redis, file_name: str, *, timeout: float = 1.0) -> None:
-        self._redis = redis
+    def __init__(
+        self, redis: Redis, file_name: str, *, timeout: float = 1.0, measures: ClientMeasures = UNMEASURED
+    ) -> None:
+        self._redis, self._measures = redis, measures
+        self._name = file_name.removesuffix(".lua")
         self._source = resources.files("clients").joinpath(file_name).read_text(encoding="utf-8")
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
         self._timeout = timeout
@@ -30,8 +34,9 @@ class RedisScript:
             LimiterUnavailable: no answer within the timeout, or an error.
         """
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._run(key, arguments)
+            with self._measures.redis(self._name):
+                async with asyncio.timeout(self._timeout):
+                    return await self._run(key, arguments)
         except (RedisError, OSError, TimeoutError) as error:
             raise LimiterUnavailable(f"Redis does not answer ({type(error).__name__}).") from None
 

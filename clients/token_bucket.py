@@ -26,6 +26,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from clients.errors import LimiterUnavailable, RateLimited
+from clients.measures import UNMEASURED, ClientMeasures
 from clients.redis_script import RedisScript
 
 Klass = Literal["interactive", "bulk"]
@@ -100,9 +101,10 @@ class TokenBucket:
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        measures: ClientMeasures = UNMEASURED,
     ) -> None:
         self._redis = redis
-        self._script = RedisScript(redis, "token_bucket.lua")
+        self._script, self._measures = RedisScript(redis, "token_bucket.lua", measures=measures), measures
         self.limit, self.window = limit, window
         self._pace = Pace.of(limit, window, burst)
         self._name = name
@@ -122,6 +124,15 @@ class TokenBucket:
             RateLimited: the wait would be, or has become, longer than `max_sleep`.
             LimiterUnavailable: Redis cannot be asked, or answers too late for its grants to be used.
         """
+        try:
+            waited = await self._acquire(key, klass)
+        except (RateLimited, LimiterUnavailable):
+            self._measures.refused(self._name, klass)
+            raise
+        self._measures.passed(self._name, klass, waited)
+        return waited
+
+    async def _acquire(self, key: str, klass: Klass) -> float:
         started = self._clock()
         asked = stale = 0
         while stale < _STALE_ATTEMPTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -16,29 +16,25 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 _METER: Final = "brx_sync"
 
 
-def _nothing() -> bytes:
-    return b""
-
-
 @dataclass(frozen=True)
 class Metrics:
     """A meter provider and the Prometheus registry that shows what it measured.
 
-    `more` is exposition text from elsewhere: the Temporal SDK measures itself, outside Python.
+    `others` render exposition text from elsewhere: the Temporal SDK measures itself, outside Python.
     """
 
     provider: MeterProvider
     registry: CollectorRegistry
-    more: Callable[[], bytes] = _nothing
+    others: list[Callable[[], bytes]] = field(default_factory=list)
     content_type: str = CONTENT_TYPE_LATEST
 
     @classmethod
-    def create(cls, service: str, more: Callable[[], bytes] = _nothing) -> Metrics:
+    def create(cls, service: str) -> Metrics:
         """A fresh, independent set; `service` becomes `service.name`."""
         registry = CollectorRegistry()
         reader = PrometheusMetricReader(scope_info_enabled=False, registry=registry)
         resource = Resource.create({"service.name": service})
-        return cls(MeterProvider([reader], resource=resource, shutdown_on_exit=False), registry, more)
+        return cls(MeterProvider([reader], resource=resource, shutdown_on_exit=False), registry)
 
     @property
     def meter(self) -> Meter:
@@ -47,7 +43,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """The exposition text."""
-        return generate_latest(self.registry) + self.more()
+        return b"".join([generate_latest(self.registry), *(render() for render in self.others)])
 
     def shutdown(self) -> None:
         """Stop measuring."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 from urllib.request import ProxyHandler, build_opener
 
@@ -29,10 +30,16 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class SdkMetrics:
-    """A runtime for the clients of this process, one per process, and where its figures are."""
+    """A runtime for the clients of a process, and where its figures are."""
 
     runtime: Runtime
     address: str
+
+    @classmethod
+    @cache
+    def of_process(cls) -> SdkMetrics:
+        """The one of this process: a runtime has threads, and never ends."""
+        return cls.start()
 
     @classmethod
     def start(cls) -> SdkMetrics:

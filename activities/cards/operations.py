@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,8 +16,10 @@ from temporalio import activity
 from activities.cards import closing
 from activities.cards.announcing import announce_failure, announce_result, announce_start
 from activities.cards.errors import OperationClosed
+from activities.cards.measures import BULK_SYNC
 from activities.cards.reporting import conclude
 from activities.cards.watching import Watch, watching
+from activities.measures import measures
 from activities.support import beating
 from db import failed_records
 from db.cards import lifecycle, staging, stock
@@ -83,6 +85,7 @@ class SyncOperations:
             remark = sentence("REMOVALS_HELD") if held else None
             await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
         await staging.drop(connection, request.operation_id)
+        _tell_duration(metadata)
         await announce_result(connection, request.user_id, request.operation_id, metadata, result)
         return result
 
@@ -114,7 +117,13 @@ class SyncOperations:
     async def abort_sync(self, request: AbortSync) -> None:
         """Close the operation without success. What was merged stays: a later sync repairs what is missing."""
         async with beating(), self._database.begin() as connection:
-            await closing.abort(connection, request)
+            if await closing.abort(connection, request):
+                measures().ended(BULK_SYNC, "cancelled" if request.cancelled else "failed")
+
+
+def _tell_duration(metadata: Mapping[str, object]) -> None:
+    if began := metadata.get("export_began"):
+        measures().took(BULK_SYNC, (datetime.now(UTC) - datetime.fromisoformat(str(began))).total_seconds())
 
 
 async def _tell(watch: Watch, connection: AsyncConnection, item_ids: list[int]) -> None:

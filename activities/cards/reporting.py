@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.measures import measures
 from db.cards import drift
 from db.cards.drift import FoundSale
 from db.cards.reporting import Reporting
@@ -28,6 +29,8 @@ async def conclude(
         await drift.record(connection, user_id, operation_id, await _told_by_orders(connection, user_id, sales))
     counts = await drift.counts(connection, operation_id)
     await drift.forget_counts(connection, user_id, operation_id)
+    for (kind, cause), rows in counts.items():
+        measures().drifted(kind, cause, rows)
     seen = totals.unchanged + totals.updated
     corrected = sum(rows for (kind, _), rows in merged.items() if kind == "corrected")
     orders = len({sale.order_id for sale in sales})

@@ -56,6 +56,7 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
         window=settings.rate_limit_window_seconds,
         burst=settings.rate_limit_burst,
         export_timeout=settings.export_timeout_seconds,
+        measures=connections.measures,
     )
     database, area = connections.database, StagingArea(settings.staging_dir)
     await Leftovers(database, area).sweep_at_start()

@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 from temporalio import activity
 
+from activities.measures import measures
 from activities.support import beating, postponing
 from clients.callbacks import Signed, sign
 from clients.circuit_breaker import CircuitBreaker
@@ -127,12 +128,14 @@ class Callbacks:
         verdict = judge(answer, parcel.attempts + 1, self._schedule, self._chance())
         async with self._database.begin() as connection:
             await deliveries.settle(connection, parcel, answer, verdict)
+        measures().delivered(verdict.state)
         return None
 
     async def _postpone(self, parcel: Parcel, wait: timedelta) -> None:
         verdict = postponed(parcel.age, wait, self._schedule, self._chance())
         async with self._database.begin() as connection:
             await deliveries.postpone(connection, parcel, verdict, "the endpoint fails and is left alone for a while")
+        measures().delivered("postponed")
 
     async def _resend(self, replay: replays.Replay, parcel: Parcel) -> None:
         answer = await self._poster.post(parcel.target_url, self._signed(parcel))

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
+from activities.measures import measures
 from activities.support import beating, postponing
 from clients.errors import Postponed
 from clients.marketplace import Marketplace
@@ -147,6 +148,7 @@ class OrderImports:
             result = settle(said, claimed.attempt, self._patience)
         async with self._database.begin() as connection:
             await receipts.settle(connection, claimed, holder, result)
+        measures().imported(result.state)
 
     async def _release(self, batch: OrderBatch) -> None:
         async with self._database.begin() as connection:

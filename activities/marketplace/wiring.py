@@ -39,7 +39,7 @@ async def open_marketplace(settings: Settings, connections: Connections) -> Asyn
     sweeps = OrderSweeps(database, start, retention=timedelta(days=settings.callback_retention_days))
     guard = Guard(allow_loopback=settings.callback_allow_loopback)
     poster = Poster(guard, timeout=settings.callback_timeout_seconds)
-    breaker = CircuitBreaker(connections.redis, name="callbacks")
+    breaker = CircuitBreaker(connections.redis, name="callbacks", measures=connections.measures)
     callbacks = Callbacks(
         database, connections.vault, poster, breaker, parse_schedule(settings.callback_retry_schedule)
     )
@@ -73,6 +73,7 @@ def validation(settings: Settings, connections: Connections) -> Validation:
         max(1, limit // _BURST_SHARE),
         name="marketplace",
         max_sleep=5.0,
+        measures=connections.measures,
     )
     return Validation(connections.http, f"{settings.mock_api_base_url.rstrip('/')}/mock", accounts, bucket)
 

@@ -20,6 +20,7 @@ from clients.cardtrader.products import Products
 from clients.cardtrader.tokens import clean_token
 from clients.cardtrader.transport import Params, Shared, Transport
 from clients.circuit_breaker import CircuitBreaker
+from clients.measures import UNMEASURED, ClientMeasures
 from clients.token_bucket import Klass, TokenBucket
 
 
@@ -38,14 +39,15 @@ class CardTrader(Shared):
         window: float,
         burst: int,
         export_timeout: float = 180.0,
+        measures: ClientMeasures = UNMEASURED,
     ) -> CardTrader:
         """With the limits (`limit` per `window` seconds) and the breaker that all processes on this Redis share."""
         return cls(
             http=http,
             base_url=base_url,
-            bucket=TokenBucket(redis, limit, window, burst),
-            jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs", horizon=0, max_sleep=5.0),
-            breaker=CircuitBreaker(redis),
+            bucket=TokenBucket(redis, limit, window, burst, measures=measures),
+            jobs_bucket=TokenBucket(redis, 1, 1.0, 1, name="jobs", horizon=0, max_sleep=5.0, measures=measures),
+            breaker=CircuitBreaker(redis, measures=measures),
             export_timeout=export_timeout,
         )
 

@@ -6,7 +6,7 @@ repeated by Temporal, mutations by nobody. Answers are read up to a cap.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -30,6 +30,7 @@ from clients.cardtrader.errors import (
 )
 from clients.circuit_breaker import CircuitBreaker
 from clients.errors import LimiterUnavailable
+from clients.measures import UNMEASURED, ClientMeasures, MeasuredClient
 from clients.token_bucket import Klass, TokenBucket, fingerprint
 
 T = TypeVar("T")
@@ -45,11 +46,16 @@ encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _log = structlog.get_logger(__name__)
 
 
-def new_http_client(*, max_connections: int = 20) -> httpx.AsyncClient:
-    """A pool for all accounts, which therefore keeps no cookie; the caller closes it."""
+def new_http_client(
+    *, max_connections: int = 20, measures: ClientMeasures = UNMEASURED, services: Mapping[str, str] | None = None
+) -> httpx.AsyncClient:
+    """A pool for all accounts, which therefore keeps no cookie; the caller closes it.
+
+    `services`: names by host, under which requests are measured.
+    """
     limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    return httpx.AsyncClient(limits=limits, cookies=cookies, follow_redirects=False)
+    return MeasuredClient(measures, services or {}, limits=limits, cookies=cookies, follow_redirects=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = set(PROJECT["tool"]["importlinter"]["root_packages"])
 OURS = PACKAGES | set(PROJECT["tool"]["setuptools"]["py-modules"])
-SHARED_BY_WORKFLOWS = {"contracts", "poking", "policies", "schedules", "starting", "search_attributes", "task_queues"}
+SHARED_BY_WORKFLOWS = {
+    *("contracts", "poking", "policies", "purchasing", "schedules", "search_attributes", "starting", "task_queues"),
+}
 
 
 def test_contracts_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
