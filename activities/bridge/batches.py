@@ -26,7 +26,7 @@ from activities.bridge.measures import BATCH
 from activities.measures import measures
 from activities.support import beating, postponing
 from clients.schedulehub import ScheduleHub
-from db.bridge import batches, children, configuration, letters, pages, record_state, sync_state
+from db.bridge import batches, children, configuration, letters, pages, record_state, records, sync_state
 from db.bridge.batches import Beginning, Ending, Work
 from db.bridge.pages import Totals
 from db.session import Database
@@ -138,6 +138,8 @@ class BatchLifecycle:
             woken = 0 if work.dry_run else await children.wake(connection, work.scope)
             failed = totals.metrics.rows_failed > 0 or verdict.problem is not None
             status: EndStatus = "completed_with_errors" if failed else "completed"
+            if work.dry_run and not gone.refusal:
+                await records.plan_deletions(connection, work.uid, gone.keys)
             await _end(connection, current, totals, replace(verdict, deleted=deleted), status)
             numbers = {"status": status, "rowsFetched": totals.metrics.rows_fetched, "rowsDeleted": deleted}
             failed_rows = {"rowsFailed": totals.metrics.rows_failed}

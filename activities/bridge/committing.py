@@ -16,7 +16,7 @@ from activities.bridge.sampling import SAMPLE, planned_changes, superseded_rows
 from activities.bridge.storable import storable_json
 from activities.bridge.telling import Heard
 from clients.schedulehub import RowFailure
-from db.bridge import batches, children, letters, pages, record_state
+from db.bridge import batches, children, letters, pages, record_state, records
 from db.bridge.batches import Work
 from db.bridge.children import Wait
 from db.bridge.pages import Claimed, Done
@@ -104,11 +104,12 @@ async def commit(
 ) -> Metrics:
     """Note a page. Raises `BatchClosed` when a later attempt took over, `LawBroken`."""
     exhausted: set[bytes] = set()
-    noted = planned_changes(outcomes.verdict, outcomes.waiting) if work.dry_run else superseded_rows(outcomes.verdict)
-    if noted is not None:
-        await batches.add_to_sample(connection, work.uid, storable_json(noted), most=SAMPLE)
-    if not work.dry_run:
+    if work.dry_run:
+        planned = planned_changes(outcomes.verdict, outcomes.waiting)
+        await batches.add_to_sample(connection, work.uid, storable_json(planned), most=SAMPLE)
+    else:
         exhausted = await _note_rows(connection, work, claimed, outcomes)
+    await records.note_superseded(connection, work.uid, superseded_rows(outcomes.verdict, page_no))
     counted = _given_up(outcomes, exhausted)
     metrics = replace(
         counted,

@@ -1,4 +1,4 @@
-"""What of a batch is kept to be looked at: planned changes of a dry run, and rows that another one stood for."""
+"""What of a batch is kept to be looked at: some planned changes of a dry run, and rows that another one stands for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import msgspec
 import polars as pl
 
 from activities.bridge.examining import Judged
+from db.bridge.records import Superseded
 
 SAMPLE: Final = 20
-"""Of each batch at most so many."""
+"""Planned changes of each dry run, at most so many."""
 
 
 def planned_changes(verdict: Judged, waiting: pl.Series) -> str:
@@ -23,10 +24,13 @@ def planned_changes(verdict: Judged, waiting: pl.Series) -> str:
     return _array([*told, *failed, *pending])
 
 
-def superseded_rows(verdict: Judged) -> str | None:
-    """A JSON array: rows as they came, of whose key another row of the batch stands; None where there is none."""
-    rows = verdict.outcome.rows("superseded").arg_true()[:SAMPLE]
-    return _array([_shown(row, "superseded", verdict.examined.raw(row)) for row in rows]) if len(rows) else None
+def superseded_rows(verdict: Judged, page_no: int) -> list[Superseded]:
+    """Every row of the page of whose key another row of the batch stands, as it came."""
+    page, examined = verdict.examined.page.rows, verdict.examined
+    return [
+        Superseded(page_no, row, page.key[row], page.rowversion[row], examined.raw(row))
+        for row in verdict.outcome.rows("superseded").arg_true()
+    ]
 
 
 def _shown(row: int, change: str, record: bytes) -> dict[str, Any]:

@@ -43,9 +43,9 @@ class FailedRecord(BaseModel):
         return cls(
             uid=str(row.id),
             batch_uid=row.operation_id,
-            record_data=_json(row.raw) if contents else None,
-            normalized_data=_json(row.normalized) if contents else None,
-            mapped_data=_json(row.mapped) if contents else None,
+            record_data=raw_json(row.raw) if contents else None,
+            normalized_data=raw_json(row.normalized) if contents else None,
+            mapped_data=raw_json(row.mapped) if contents else None,
             error_message=row.reason,
             retry_count=row.retries,
             **{name: getattr(row, name) for name in _LETTER},
@@ -99,7 +99,7 @@ class PendingChild(BaseModel):
         return cls(
             entity_name=row.child_entity,
             child_bk_hash=row.child_bk_hash.hex(),
-            child_data=_json(row.child_payload) if contents else None,
+            child_data=raw_json(row.child_payload) if contents else None,
             parent_bk_hash=row.parent_bk_hash.hex(),
             reason=f"The parent of {row.ref!r} among {row.parent_entity!r} has not arrived.",
             **{name: getattr(row, name) for name in _WAIT},
@@ -133,7 +133,7 @@ def exact(answer: BaseModel) -> Response:
     return Response(msgspec.json.encode(answer.model_dump()), media_type="application/json")
 
 
-def _json(text: bytes | str | None) -> msgspec.Raw | str | None:
+def raw_json(text: bytes | str | None) -> msgspec.Raw | str | None:
     """JSON to be copied. What not every parser would read is shown as one text: a page must not fail for one row."""
     if text is None:
         return None

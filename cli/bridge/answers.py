@@ -176,3 +176,33 @@ class Schedules(BaseModel):
     total: int = 0
     page: int = 1
     pages: int = 1
+
+
+class DeletionLine(BaseModel):
+    """One record that would be deleted."""
+
+    erp_key_hash: str
+    target_uid: str | None = None
+    rowversion: str | None = None
+
+
+class Deletions(Listed):
+    """Answer of `GET /sync/planned/{batch}/deletions`."""
+
+    rows_deleted: int = 0
+    items: list[DeletionLine] = []
+
+
+class SupersededLine(BaseModel):
+    """One row that another one stands for."""
+
+    page_no: int
+    row: int
+    erp_key_hash: str
+    rowversion: str | None = None
+
+
+class SupersededRows(Listed):
+    """Answer of `GET /sync/superseded/{batch}`."""
+
+    items: list[SupersededLine] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.bridge import entities, letters, syncs
+from cli.bridge import entities, letters, records, syncs
 from cli.bridge_demo.command import demo
 
 app = typer.Typer(no_args_is_help=True, help="ERP rows to the hub.")
@@ -15,7 +15,8 @@ app.command()(syncs.start)
 app.command()(syncs.status)
 app.command()(syncs.stop)
 app.command()(syncs.history)
-app.command()(syncs.planned)
+app.command()(records.planned)
+app.command()(records.superseded)
 app.command()(letters.retry)
 app.command()(letters.failed)
 app.command()(letters.resolve)

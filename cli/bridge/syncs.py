@@ -1,4 +1,4 @@
-"""`bridge start|status|stop|history|planned`: batches."""
+"""`bridge start|status|stop|history`: batches."""
 
 from __future__ import annotations
 
@@ -94,13 +94,6 @@ def history(
     for batch in found.items:
         _show_line(batch)
     return show_pages(found.total, found.page, found.total_pages)
-
-
-def planned(batch: BatchUid, token: AccessToken = "", api_url: ApiUrl = DEFAULT_API_URL) -> None:
-    """Show some of what a dry run would have changed, as JSON."""
-    with bridge_api(api_url, token) as api:
-        answer = api.get(f"/sync/planned/{batch}")
-    out().print_json(answer)
 
 
 def show_batch(batch: Batch) -> None:

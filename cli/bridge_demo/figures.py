@@ -44,8 +44,12 @@ class BatchFigures(BaseModel):
     @property
     def conserved(self) -> bool:
         """Law L6: every row that was fetched is accounted for, once."""
-        fates = (self.rows_inserted, self.rows_updated, self.rows_skipped, self.rows_pending, self.rows_failed)
-        return sum(fates) == self.rows_fetched
+        return self.accounted_for == self.rows_fetched
+
+    @property
+    def accounted_for(self) -> int:
+        """Rows whose fate is known."""
+        return self.rows_inserted + self.rows_updated + self.rows_skipped + self.rows_pending + self.rows_failed
 
 
 class Moves(BaseModel):

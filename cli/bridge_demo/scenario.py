@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.bridge_demo.contents import compare
 from cli.bridge_demo.entities import IN_ORDER, ITEMS, ORDER_LINES, ORDERS, SITES, DemoEntity
 from cli.bridge_demo.figures import BatchFigures, BridgeFigures, Moves
 from cli.bridge_demo.neighbours import Neighbours
 from cli.bridge_demo.syncing import Bridge, eventually
+from cli.bridge_demo.tables import metrics_of, table_of
 
 PARENTS_FIRST: Final = (SITES, ITEMS, ORDERS, ORDER_LINES)
 _CHANGED_PERCENT: Final = 1
@@ -50,6 +50,8 @@ class Scenario:
         second, seconds_second = self._all(PARENTS_FIRST, "Again, after the ERP has changed a little")
         self._settle()
         self._compare()
+        for title, batches in (("first", first), ("second", second)):
+            self.console.print(f"\n[bold]The 17 metrics of the {title} sync[/bold]", metrics_of(batches), sep="\n")
         return BridgeFigures(
             rows=rows,
             seconds_first=seconds_first,
@@ -103,21 +105,6 @@ class Scenario:
             self._differences += compare(erp, hub, entity).total
         verdict = "equal" if not self._differences else f"[bold red]different in {self._differences} rows[/bold red]"
         self.console.print(f"ERP and hub, compared row by row: {verdict}")
-
-
-def table_of(batches: Sequence[BatchFigures]) -> Table:
-    """One line per batch."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("entity", "fetched", "new", "changed", "gone", "skipped", "waiting", "failed", "rows/s", "L6"):
-        table.add_column(title, justify="left" if title == "entity" else "right", no_wrap=True)
-    for batch in batches:
-        counts = (
-            batch.rows_fetched, batch.rows_inserted, batch.rows_updated, batch.rows_deleted, batch.rows_skipped,
-            batch.rows_pending, batch.rows_failed, round(batch.rows_per_second),
-        )  # fmt: skip
-        law = "yes" if batch.conserved else "NO"
-        table.add_row(batch.entity_name, *(f"{count:,}" for count in counts), law)
-    return table
 
 
 def _when(condition: Callable[[], bool]) -> Callable[[], bool | None]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from db.bridge import records
+from db.bridge.record_state import Scope
 from tests.helpers.bridge_runs import BridgeRuns
 
 OPTIONS = {"rowversion": {"kind": "integer"}}
@@ -122,3 +124,22 @@ async def test_two_sources_of_one_name_know_nothing_of_each_other(items: BridgeR
     batch = await items.sync("items", source_system="other", force=True)
     assert (batch.metrics.rows_inserted, batch.metrics.rows_deleted) == (1, 0)
     assert await items.live_rows("items") == 21
+
+
+async def test_a_dry_run_lists_what_it_would_delete_and_deletes_nothing(items: BridgeRuns) -> None:
+    items.erp.tables["items"] = [item(number) for number in range(2, 20)]
+    batch = await items.sync("items", dry_run=True)
+    scope = Scope("erp", "items")
+    async with items.database.begin() as connection:
+        listed, total = await records.planned_page(connection, batch.uid, scope, limit=1, offset=1)
+        all_listed, _ = await records.planned_page(connection, batch.uid, scope, limit=10, offset=0)
+    gone = {record["erp_key_hash"]: record for record in items.hub.rows("items") if record["number"] < "P-002"}
+    assert {one.bk_hash.hex() for one in all_listed} == gone.keys()
+    assert (total, batch.metrics.rows_deleted, listed) == (2, 2, all_listed[1:])
+    assert [one.rowversion for one in all_listed] == ["1", "1"]
+    assert len(items.at_the_hub("items")) == 20
+    # What the guard would refuse is not listed as if it went.
+    items.erp.tables["items"] = []
+    refused = await items.sync("items", dry_run=True)
+    async with items.database.begin() as connection:
+        assert (await records.planned_page(connection, refused.uid, scope, limit=1, offset=0))[1] == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from db.bridge import records
 from tests.helpers.bridge_runs import BridgeRuns
 
 OPTIONS = {"rowversion": {"kind": "integer"}}
@@ -240,8 +242,22 @@ async def test_of_rows_with_one_key_the_last_stands_and_the_others_are_kept_to_b
     batch = await items.sync("items", page_size=10)
     assert (batch.metrics.rows_inserted, batch.metrics.rows_skipped, batch.status) == (1, 2, "completed")
     assert items.at_the_hub("items") == [item(1, 7, name="new")]
-    sample = await items.column(batch.uid, "sample")
-    assert [(one["change"], one["record"]["name"]) for one in sample] == [
-        ("superseded", "old"),
-        ("superseded", "\\u0000"),
+    async with items.database.begin() as connection:
+        kept, total = await records.superseded_page(connection, batch.uid, limit=10, offset=0)
+    assert [(one.page_no, one.row, one.rowversion, msgspec.json.decode(one.raw)) for one in kept] == [
+        (1, 0, "5", item(1, 5, name="old")),
+        (1, 2, "6", item(1, 6, name="\u0000")),
     ]
+    assert (total, await items.column(batch.uid, "sample")) == (2, None)
+
+
+async def test_each_superseded_row_is_recorded_once_however_many_and_however_often_its_page_dies(
+    items: BridgeRuns,
+) -> None:
+    items.erp.tables["items"] = [item(1, version) for version in range(60, 0, -1)]
+    items.hub.lose_after = {0}
+    batch = await items.sync("items", page_size=100)
+    async with items.database.begin() as connection:
+        last, total = await records.superseded_page(connection, batch.uid, limit=10, offset=50)
+    assert (total, batch.metrics.rows_skipped, batch.metrics.retries) == (59, 59, 1)
+    assert [one.rowversion for one in last] == [str(version) for version in range(9, 0, -1)]

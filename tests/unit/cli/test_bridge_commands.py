@@ -169,6 +169,20 @@ def test_batches_are_stopped_and_plans_shown(brx: CommandLine, fake_api: FakeApi
     assert json.loads(brx("bridge", "planned", UID).out) == {"changes": []}
 
 
+def test_rows_of_a_batch_are_listed(brx: CommandLine, fake_api: FakeApi) -> None:
+    gone = [{"erp_key_hash": "ab", "target_uid": "t-1", "rowversion": "7"}, {"erp_key_hash": "cd"}]
+    fake_api.will(f"GET {AT}/sync/planned/{UID}/deletions", {**PAGE, "rows_deleted": 1234, "items": gone})
+    lines = brx("bridge", "planned", UID, "--deletions", "--page", 1).out.splitlines()
+    assert [line.split() for line in lines[1:3]] == [["ab", "t-1", "7"], ["cd"]]
+    assert lines[3:] == ["1,234 would be deleted", "51 in all; next page: --page 2"]
+    assert json.loads(brx("bridge", "planned", UID, "--deletions", "--json").out)["rows_deleted"] == 1234
+    row = {"page_no": 2, "row": 5, "erp_key_hash": "ab", "rowversion": "6", "record_data": {}}
+    fake_api.will(f"GET {AT}/sync/superseded/{UID}", {**PAGE, "items": [row]})
+    lines = brx("bridge", "superseded", UID).out.splitlines()
+    assert (lines[1].split(), lines[2]) == (["ab", "2", "5", "6"], "51 in all; next page: --page 2")
+    assert json.loads(brx("bridge", "superseded", UID, "--json").out)["items"] == [row]
+
+
 def test_what_failed_is_shown_and_settled(brx: CommandLine, fake_api: FakeApi) -> None:
     letter = {"uid": "7", "entity_name": "items", "stage": "map", "error_message": "why", "retry_count": 2}
     fake_api.will(f"GET {AT}/failed-records", {**PAGE, "items": [{**letter, "error_type": "REQUIRED"}]})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cli.bridge_demo.contents import Difference, compare, digest, expected, held
 from cli.bridge_demo.entities import IN_ORDER, ITEMS, ORDER_LINES, DemoEntity
 from cli.bridge_demo.figures import BatchFigures, BridgeFigures, Moves
+from cli.bridge_demo.tables import metrics_of
 from devstack.simulators.apismith.erp import Erp, Sizes
 from devstack.simulators.apismith.table import Scn, Table
 
@@ -116,3 +119,25 @@ def test_a_demo_without_fault_held_the_laws() -> None:
 )
 def test_any_fault_breaks_them(fault: dict[str, Any]) -> None:
     assert not figures(**fault).laws_held
+
+
+def test_the_17_metrics_are_shown_as_sums_that_can_be_followed() -> None:
+    counts = {"rows_inserted": 1, "rows_updated": 20, "rows_skipped": 300, "rows_pending": 4_000, "rows_failed": 5}
+    one = BatchFigures(**{**FIGURES, **counts, "rows_fetched": 4_326, "rows_normalized": 4_326})
+    two = BatchFigures(**{**FIGURES, "entity_name": "sites", "rows_fetched": 7, "rows_inserted": 6, "duration_ms": 3})
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(metrics_of([one, two]))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    shown = {" ".join(line[:-3]): line[-3:] for line in lines}
+    assert shown["metric"] == ["items", "sites", "all"]
+    fates = [f"+ rows_{fate}" for fate in ("inserted", "updated", "skipped", "pending", "failed")]
+    for column in range(3):
+        parts = [int(shown[fate][column].replace(",", "")) for fate in fates]
+        assert f"{sum(parts):,}" == shown["= rows_fetched (L6)"][column]
+    assert shown["rows_fetched"] == ["4,326", "7", "4,333"]
+    assert shown["L6"] == ["yes", "NO", "NO"]
+    assert shown["rows_per_second"][-1] == f"{4_333_000 / 4:,.0f}"
+    metrics = [name.removeprefix("+ ") for name in shown]
+    every = set(BatchFigures.model_fields) - {"batch_uid", "entity_name", "status"}
+    assert {name for name in every if name not in ("error_code", "deletion_refused", "completed_at")} <= set(metrics)
+    assert len(set(metrics) & every) == 17

@@ -15,7 +15,9 @@ from temporalio.client import Client
 
 from api.bridge.batches import AlreadyRunning, BridgeBatches
 from api.errors import TemporalUnavailable
-from db.bridge.tables import batch_pages, sync_batches
+from db.bridge import records
+from db.bridge.records import Superseded
+from db.bridge.tables import batch_pages, record_state, sync_batches
 from domain.pipeline.metrics import Metrics
 from tests.helpers.api import error_of
 from tests.helpers.bridge_api import Bridge, FakeBatches, serving_bridge
@@ -185,8 +187,14 @@ async def test_stopping_asks_the_workflow_or_closes_what_has_none(bridge: Bridge
 
 async def test_a_batch_nobody_knows_is_not_found(bridge: Bridge) -> None:
     uid = uuid4()
-    for method, path in (("GET", "status"), ("GET", "planned"), ("POST", "stop")):
-        assert error_of(await bridge(method, f"/sync/{path}/{uid}"), 404)["message"] == f"Batch not found: {uid}"
+    for method, path in (
+        ("GET", f"status/{uid}"),
+        ("GET", f"planned/{uid}"),
+        ("GET", f"planned/{uid}/deletions"),
+        ("GET", f"superseded/{uid}"),
+        ("POST", f"stop/{uid}"),
+    ):
+        assert error_of(await bridge(method, f"/sync/{path}"), 404)["message"] == f"Batch not found: {uid}"
     assert (await bridge("GET", "/sync/status/no-uuid")).status_code == 422
 
 
@@ -239,6 +247,27 @@ async def test_a_dry_run_shows_some_of_what_it_would_change_to_operators_only(br
         {name: value for name, value in change.items() if value is not None} for change in shown["changes"]
     ] == planned
     assert (await bridge.reader()("GET", f"/sync/planned/{uid}")).status_code == 403
+
+
+async def test_rows_of_a_batch_are_listed_page_by_page_to_operators_only(bridge: Bridge) -> None:
+    accepted = await started(bridge, dry_run=True)
+    uid = UUID(accepted["batch_uid"])
+    known = {"source_system": "erp", "entity_name": accepted["entity_name"], "bk_hash": b"b", "data_hash": b"d"}
+    await bridge.write(record_state, {**known, "rowversion": "7", "hash_scheme": "v2", "target_uid": "t-1"})
+    raw = b'{"price":1.50000000000000000001}'
+    async with bridge.services.transaction() as connection:
+        await records.plan_deletions(connection, uid, [b"c", b"b", b"a"])
+        rows = [Superseded(3, row, b"k", None, raw) for row in (4, 2)]
+        await records.note_superseded(connection, uid, rows)
+    await set_batch(bridge, str(uid), status="completed", rows_deleted=3)
+    gone = await bridge.ok("GET", f"/sync/planned/{uid}/deletions", page=2, page_size=1)
+    assert gone["items"] == [{"erp_key_hash": b"b".hex(), "target_uid": "t-1", "rowversion": "7"}]
+    assert (gone["total"], gone["total_pages"], gone["rows_deleted"]) == (3, 3, 3)
+    answer = await bridge("GET", f"/sync/superseded/{uid}")
+    assert [one["row"] for one in answer.json()["items"]] == [2, 4]
+    assert raw in answer.content
+    for path in (f"planned/{uid}/deletions", f"superseded/{uid}"):
+        assert (await bridge.reader()("GET", f"/sync/{path}")).status_code == 403
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ OPERATOR: dict[tuple[str, str], Any] = {
     ("POST", f"{V1}/sync/stop/{{batch_uid}}"): None,
     ("POST", f"{V1}/sync/retry-failed"): {},
     ("GET", f"{V1}/sync/planned/{{batch_uid}}"): None,
+    ("GET", f"{V1}/sync/planned/{{batch_uid}}/deletions"): None,
+    ("GET", f"{V1}/sync/superseded/{{batch_uid}}"): None,
     ("POST", f"{V1}/entities"): ENTITY,
     ("PUT", f"{V1}/entities/{{entity}}"): {},
     ("DELETE", f"{V1}/entities/{{entity}}"): None,
