@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.policies import LINK_ERRORS
     from workflows.steps import Step, wire_type
+    from workflows.versions import continue_on_current_build, is_superseded
 
 _CHANGE_STEPS: dict[ChangeWork, tuple[Step[ChangeBatch, Progressed], str]] = {
     "send": (steps.SEND_CHANGES, "send"),
@@ -188,10 +189,10 @@ class AccountWorkflow:
     def _continue_if_due(self) -> None:
         """The one safe point: no activity runs, and what signals said since is carried along."""
         self._turns_here += 1
-        due = self._turns_here >= self._state.rounds_per_run
+        due = self._turns_here >= self._state.rounds_per_run or is_superseded()
         if due or workflow.info().is_continue_as_new_suggested():
             pending = {"events_pending": self._events, "changes_pending": self._changes}
-            workflow.continue_as_new(self._state.model_copy(update=pending))
+            continue_on_current_build(self._state.model_copy(update=pending))
 
     def _id(self, step: str) -> str:
         return f"{step}-{self._turns_here}"

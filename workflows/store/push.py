@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         StorePushState,
         StoreRef,
     )
+    from workflows.versions import continue_on_current_build, is_superseded
 
 
 @workflow.defn(name=STORE_PUSH_WORKFLOW)
@@ -116,6 +117,6 @@ class StorePushWorkflow:
     def _continue_if_due(self) -> None:
         """The one safe point: no activity runs, and what a signal said since is carried along."""
         self._passes_here += 1
-        due = self._passes_here >= self._state.passes_per_run
+        due = self._passes_here >= self._state.passes_per_run or is_superseded()
         if due or workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self._state.model_copy(update={"pending": self._pending}))
+            continue_on_current_build(self._state.model_copy(update={"pending": self._pending}))
