@@ -13,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.deps import PrincipalDep
 from api.errors import InvalidInput, TemporalUnavailable
 from api.marketplace.deps import EndpointPath, LimitQuery, ServicesDep, own_endpoint
-from api.marketplace.errors import EventNotFound, NotActive, ReplayNotFound, documented
-from api.marketplace.models import (
+from api.marketplace.documentation import documented
+from api.marketplace.errors import EventNotFound, NotActive, ReplayNotFound
+from api.marketplace.fields import MOST_SEQUENCE, REPLAY
+from api.marketplace.services import MarketplaceServices
+from api.marketplace.webhook_models import (
     DeliveryEntry,
     DeliveryPage,
     EventPage,
@@ -23,8 +26,6 @@ from api.marketplace.models import (
     ReplayRequest,
     TestSent,
 )
-from api.marketplace.services import MarketplaceServices
-from api.parameters import MAX_BIGINT
 from api.temporal import temporal_faults
 from db.ids import new_id
 from db.marketplace import deliveries, outbox, replays
@@ -35,8 +36,9 @@ from domain.marketplace.events import TEST_EVENT, Event
 
 router = APIRouter(prefix="/webhooks/{webhookId}", tags=["webhooks"])
 
-Sequence = Annotated[int, Query(ge=0, le=MAX_BIGINT)]
-ReplayPath = Annotated[UUID, Path(alias="replayId", description="id of the replay")]
+Before = Annotated[int | None, Query(ge=0, le=MOST_SEQUENCE, description="where the last page ended", examples=[17])]
+After = Annotated[int, Query(ge=0, le=MOST_SEQUENCE, description="the last number you have", examples=[16])]
+ReplayPath = Annotated[UUID, Path(alias="replayId", description="id of the replay", examples=[REPLAY])]
 
 
 @router.get("/deliveries", responses=documented(400, 401, 404))
@@ -45,8 +47,8 @@ async def list_deliveries(
     principal: PrincipalDep,
     services: ServicesDep,
     limit: LimitQuery = 100,
-    state: Annotated[DeliveryState | None, Query(description="only these")] = None,
-    before: Sequence | None = None,
+    state: Annotated[DeliveryState | None, Query(description="only these", examples=["dead"])] = None,
+    before: Before = None,
 ) -> DeliveryPage:
     """What became of each event at the endpoint; dead letters are those of state `dead`."""
     async with services.transaction() as connection:
@@ -63,7 +65,7 @@ async def list_events(
     webhook_id: EndpointPath,
     principal: PrincipalDep,
     services: ServicesDep,
-    after: Sequence = 0,
+    after: After = 0,
     limit: LimitQuery = 100,
 ) -> EventPage:
     """Events behind a number, oldest first: whoever misses one finds it here."""
@@ -88,7 +90,7 @@ async def send_test(webhook_id: EndpointPath, principal: PrincipalDep, services:
     return TestSent(event_id=event_id, sequence=sequence or 0)
 
 
-@router.post("/replay", status_code=202, responses=documented(400, 401, 404, 409))
+@router.post("/replay", status_code=202, responses=documented(400, 401, 404, 409, 413))
 async def replay_events(
     webhook_id: EndpointPath, request: ReplayRequest, principal: PrincipalDep, services: ServicesDep
 ) -> ReplayEntry:

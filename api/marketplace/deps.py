@@ -12,6 +12,7 @@ from api.auth import Principal
 from api.deps import PrincipalDep
 from api.errors import Forbidden, InvalidInput
 from api.marketplace.errors import EndpointNotFound, StoreNotFound
+from api.marketplace.fields import STORE, SYNC_TOKEN, WEBHOOK
 from api.marketplace.services import MarketplaceServices
 from api.parameters import Text
 from db.marketplace import endpoints, stores
@@ -28,12 +29,21 @@ async def get_marketplace_services(request: Request) -> MarketplaceServices:
 ServicesDep = Annotated[MarketplaceServices, Depends(get_marketplace_services)]
 
 OrganizationQuery = Annotated[
-    Text, Query(alias="organizationId", min_length=1, max_length=255, description="whose; the token must speak for it")
+    Text,
+    Query(
+        alias="organizationId",
+        min_length=1,
+        max_length=255,
+        description="whose; the token must speak for it",
+        examples=["org-123"],
+    ),
 ]
-SyncTokenHeader = Annotated[UUID | None, Header(description="the store's token; may be given here instead")]
-LimitQuery = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
-EndpointPath = Annotated[UUID, Path(alias="webhookId", description="id of the webhook")]
-StorePath = Annotated[UUID, Path(alias="storeId", description="id of the store")]
+SyncTokenHeader = Annotated[
+    UUID | None, Header(description="the store's token; may be given here instead", examples=[SYNC_TOKEN])
+]
+LimitQuery = Annotated[int, Query(ge=1, le=500, description="rows of a page", examples=[100])]
+EndpointPath = Annotated[UUID, Path(alias="webhookId", description="id of the webhook", examples=[WEBHOOK])]
+StorePath = Annotated[UUID, Path(alias="storeId", description="id of the store", examples=[STORE])]
 
 
 def speaks_for(principal: Principal, organization_id: str) -> bool:

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Response
 
 from api.deps import PrincipalDep
 from api.marketplace.deps import EndpointPath, OrganizationDep, ServicesDep, own_endpoint, require_organization
-from api.marketplace.errors import EndpointNotFound, TargetInvalid, documented
-from api.marketplace.models import EndpointEntry, EndpointRegistration, RegisteredEndpoint, RotatedSecret
+from api.marketplace.documentation import documented
+from api.marketplace.errors import EndpointNotFound, TargetInvalid
+from api.marketplace.webhook_models import EndpointEntry, EndpointRegistration, RegisteredEndpoint, RotatedSecret
 from clients.callbacks import new_secret
 from db.ids import new_id
 from db.marketplace import endpoints
@@ -17,7 +18,7 @@ from domain.marketplace.targets import TargetRefused
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 
-@router.post("/register", responses=documented(400, 401, 403))
+@router.post("/register", responses=documented(400, 401, 403, 413))
 async def register_webhook(
     principal: PrincipalDep, registration: EndpointRegistration, services: ServicesDep
 ) -> RegisteredEndpoint:

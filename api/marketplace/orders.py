@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.marketplace.deps import ServicesDep, SyncTokenHeader, store_of_token
-from api.marketplace.errors import documented
-from api.marketplace.models import ImportedOrder, ImportFailure, ImportRequest
+from api.marketplace.documentation import documented
 from api.marketplace.services import MarketplaceServices
+from api.marketplace.store_models import ImportedOrder, ImportFailure, ImportRequest
 from db.ids import new_id
 from db.marketplace import receipts
 from db.marketplace.receipts import Receipt
@@ -15,7 +15,7 @@ from db.marketplace.receipts import Receipt
 router = APIRouter(prefix="/orders", tags=["orders"])
 
 
-@router.post("/import", responses=documented(400, 404))
+@router.post("/import", responses=documented(400, 404, 413, 429))
 async def import_order(
     request: ImportRequest, services: ServicesDep, x_sync_token: SyncTokenHeader = None
 ) -> ImportedOrder | ImportFailure:

@@ -18,8 +18,9 @@ from api.marketplace.deps import (
     require_organization,
     store_of_token,
 )
-from api.marketplace.errors import documented
-from api.marketplace.models import (
+from api.marketplace.documentation import documented
+from api.marketplace.fields import RECEIPT_LOG, STORE, SYNC_TOKEN
+from api.marketplace.store_models import (
     LogEntry,
     LogPage,
     RegisteredStore,
@@ -36,7 +37,7 @@ from domain.marketplace.receipts import ReceiptState
 router = APIRouter(prefix="/stores", tags=["stores"])
 
 
-@router.post("/register", responses=documented(400, 401, 403))
+@router.post("/register", responses=documented(400, 401, 403, 413))
 async def register_store(
     principal: PrincipalDep, registration: StoreRegistration, services: ServicesDep
 ) -> RegisteredStore:
@@ -50,10 +51,12 @@ async def register_store(
     return RegisteredStore(store_id=found[0], sync_token=found[1])
 
 
-@router.get("/sync-status", responses=documented(400, 404))
+@router.get("/sync-status", responses=documented(400, 404, 429))
 async def sync_status(
     services: ServicesDep,
-    sync_token: Annotated[UUID | None, Query(alias="syncToken", description="of the store")] = None,
+    sync_token: Annotated[
+        UUID | None, Query(alias="syncToken", description="of the store", examples=[SYNC_TOKEN])
+    ] = None,
     x_sync_token: SyncTokenHeader = None,
 ) -> SyncStatus:
     """The status of a store, by its 20 latest attempts."""
@@ -73,7 +76,7 @@ async def list_stores(
     organization_id: OrganizationDep,
     services: ServicesDep,
     limit: LimitQuery = 100,
-    after: Annotated[UUID | None, Query(description="where the last page ended")] = None,
+    after: Annotated[UUID | None, Query(description="where the last page ended", examples=[STORE])] = None,
 ) -> StorePage:
     """The organisation's stores."""
     async with services.transaction() as connection:
@@ -90,8 +93,8 @@ async def list_logs(
     principal: PrincipalDep,
     services: ServicesDep,
     limit: LimitQuery = 100,
-    status: Annotated[ReceiptState | None, Query(description="only these")] = None,
-    before: Annotated[UUID | None, Query(description="where the last page ended")] = None,
+    status: Annotated[ReceiptState | None, Query(description="only these", examples=["rate_limited"])] = None,
+    before: Annotated[UUID | None, Query(description="where the last page ended", examples=[RECEIPT_LOG])] = None,
 ) -> LogPage:
     """A store's receipts."""
     async with services.transaction() as connection:
