@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was endured."""
     report = config.stash.get(_REPORT, None)
-    if report is not None and report.syncs:
+    if report is not None and (report.syncs or report.remarks):
         terminalreporter.section("chaos")
         for line in report.lines():
             terminalreporter.write_line(line)

@@ -1,6 +1,6 @@
 """Two phases: events are published while relays and workers are killed; then the receiver is asked for each of them.
 
-`make chaos` publishes 5,000 with seed 0, everything else a few hundred.
+`make chaos` publishes 5,000 with seed 0, every other seed a few dozen; `CHAOS_EVENTS=5000` says how many for all.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
@@ -25,13 +27,13 @@ from devstack.ports import free_port
 from devstack.simulators.callbacks.app import create_app
 from devstack.simulators.callbacks.receiver import Manners, Receiver
 from domain.marketplace.events import Event
+from tests.chaos.report import Report
 from tests.helpers import eventually
 from tests.helpers.marketplace import Organization
 from tests.helpers.migrations import migrate
 
-LONG = bool(os.environ.get("CHAOS_SEEDS") or os.environ.get("CHAOS_SEED"))
 FEW, MANY = 60, 5_000
-BLOWS, LONG_BLOWS = 2, 12
+EVENTS_PER_BLOW = 400
 AT_ONCE = 25
 KEY = Fernet.generate_key().decode()
 
@@ -74,16 +76,45 @@ async def publish(organization: Organization, count: int, rng: random.Random) ->
     return told
 
 
+def events_of(seed: int) -> int:
+    """How many are published with a seed."""
+    is_long = bool(os.environ.get("CHAOS_SEEDS") or os.environ.get("CHAOS_SEED"))
+    return int(os.environ.get("CHAOS_EVENTS", MANY if is_long and seed == 0 else FEW))
+
+
 def reached(books: Receiver, inbox: str, progress: int) -> None:
     """So many events have arrived."""
     assert len(books.ids(inbox)) >= progress
 
 
-@pytest.mark.timeout(900)
+async def while_it_moves(assertion: Callable[[], Coroutine[Any, Any, None] | None], books: Receiver) -> None:
+    """Wait until it holds, for as long as requests keep coming: a busy machine may take its time."""
+    while True:
+        before = len(books.books)
+        try:
+            await eventually(assertion, 120, pause=0.3)
+        except AssertionError:
+            if len(books.books) == before:
+                raise
+        else:
+            return
+
+
+async def standing(organization: Organization, endpoint_id: UUID) -> tuple[int, int, int]:
+    """(deliveries, highest number, delivered) of an endpoint."""
+    (row,) = await organization.rows(
+        "SELECT count(*) AS every, max(sequence) AS highest, count(*) FILTER (WHERE state = 'delivered') AS delivered"
+        " FROM callback_deliveries WHERE endpoint_id = :id",
+        id=endpoint_id,
+    )
+    return row.every, row.highest, row.delivered
+
+
+@pytest.mark.timeout(3600)
 async def test_no_event_is_lost_when_relays_and_workers_are_killed(
-    stack: DevStack, receiver: tuple[str, Receiver], seed: int
+    stack: DevStack, receiver: tuple[str, Receiver], report: Report, seed: int
 ) -> None:
-    rng, count = random.Random(seed), MANY if LONG and seed == 0 else FEW
+    rng, count, began = random.Random(seed), events_of(seed), time.monotonic()
     url, books = receiver
     database_url = await create_database(stack.env()["DATABASE_URL"], f"callbacks_{seed}")
     await migrate(database_url)
@@ -110,10 +141,10 @@ async def test_no_event_is_lost_when_relays_and_workers_are_killed(
         await organization.listen(f"{url}/{name}-{seed}", sealed=secret) for name in ("well", "moody", "ill")
     ]
     # Blows follow the progress, so that a slow machine gets no more of them than a fast one.
-    blows = sorted(rng.sample(range(1, count // 2), LONG_BLOWS if LONG and seed == 0 else BLOWS))
+    blows = sorted(rng.sample(range(1, count * 3 // 4), max(2, count // EVENTS_PER_BLOW)))
     publishing = asyncio.create_task(publish(organization, count, rng))
     for progress in blows:
-        await eventually(partial(reached, books, f"well-{seed}", progress), 300, pause=0.05)
+        await while_it_moves(partial(reached, books, f"well-{seed}", progress), books)
         victim = rng.randrange(len(workers))
         workers[victim] = await asyncio.to_thread(stack.respawn, workers[victim])
     told = await publishing
@@ -122,19 +153,23 @@ async def test_no_event_is_lost_when_relays_and_workers_are_killed(
         for name in ("well", "moody"):
             assert told - set(books.ids(f"{name}-{seed}")) == set()
 
-    await eventually(all_there, 300, pause=0.2)
+    await while_it_moves(all_there, books)
     # What was rolled back is told to nobody, and the numbers have no gap.
-    assert set(books.ids(f"well-{seed}")) == told
+    accepted = books.ids(f"well-{seed}")
+    assert set(accepted) == told
 
     async def noted() -> None:
         for endpoint in (well, moody):
-            found = await organization.deliveries(endpoint.id)
-            assert [number for number, _, _ in found] == list(range(1, len(told) + 1))
-            assert {state for _, state, _ in found} == {"delivered"}
+            assert await standing(organization, endpoint.id) == (len(told),) * 3
 
-    await eventually(noted, 120, pause=0.2)
+    await while_it_moves(noted, books)
     # Twice is allowed, where a worker died between the answer and its note: never as a rule.
-    assert sum(books.ids(f"well-{seed}").values()) <= len(told) + len(blows) * 40
+    twice = sum(accepted.values()) - len(told)
+    assert twice <= len(blows) * 40
+    report.remarks.append(
+        f"call-backs, seed {seed}: {len(told)} events of {count} transactions, {len(blows)} kills,"
+        f" {twice} came twice, {len(told - set(accepted))} lost, {time.monotonic() - began:.0f} s"
+    )
     for worker in workers:
         worker.kill()
     await database.close()
