@@ -28,6 +28,7 @@ from db.vault import Vault
 from devstack.simulators.callbacks.receiver import Manners, Receiver
 from domain.marketplace.mock import Credentials
 from tests.helpers.api import bearer, fake_services, opening, serving, settings_for_tests, token_for
+from tests.helpers.openapi import Documented
 from workflows.marketplace.registry import MARKETPLACE_WORKFLOWS
 from workflows.marketplace.starting import start_replay
 from workflows.task_queues import DEFAULT, HIGH_PRIORITY
@@ -38,7 +39,8 @@ MOUNT = "/marketplace"
 def marketplace_services(database: Database, vault: Vault, client: Client | None = None, **changes: Any) -> Any:
     """Services of the context; without a client no workflow can be started."""
     plain = fake_services(database)
-    shared = {name: getattr(plain, name) for name in ("authenticator", "public_base_url", "probes", "clock", "new_id")}
+    names = ("authenticator", "public_base_url", "probes", "clock", "new_id", "transaction_seconds")
+    shared = {name: getattr(plain, name) for name in names}
     accounts = {name: Credentials(f"{name}_user", f"{name}_pass") for name in ("etsy", "shopify", "amazon")}
     runs = ImportRuns(client) if client is not None else NoRuns()
     replay = partial(start_replay, client, timeout=timedelta(seconds=5)) if client is not None else _no_replay
@@ -95,7 +97,7 @@ class _Counting(httpx.AsyncBaseTransport):
 async def running_service(
     database_url: str, redis_url: str, temporal: Client, **settings: Any
 ) -> AsyncIterator[MarketplaceService]:
-    """API, workers and relay until the end of the block; waits are short."""
+    """API, workers and relay until the end of the block; waits are short. Every answer is held against the document."""
     key = Fernet.generate_key().decode()
     chosen = settings_for_tests(
         database_url=database_url,
@@ -114,9 +116,12 @@ async def running_service(
         services = marketplace_services(database, vault, temporal)
         app = create_app(settings_for_tests(), opening(fake_services(), marketplace=services))
         http = await stack.enter_async_context(serving(app))
+        documented = Documented(create_app(settings_for_tests(), only="marketplace").openapi(), MOUNT)
+        http.event_hooks["response"].append(documented)
         redis = Redis.from_url(redis_url)
         stack.push_async_callback(redis.aclose)
-        mocks = await stack.enter_async_context(httpx.AsyncClient(transport=_Counting(app, calls)))
+        counting = httpx.AsyncClient(transport=_Counting(app, calls), event_hooks={"response": [documented]})
+        mocks = await stack.enter_async_context(counting)
         connections = Connections(database, redis, mocks, vault, temporal)
         activities = await stack.enter_async_context(open_marketplace(chosen, connections))
         await stack.enter_async_context(relaying_callbacks(database_url, temporal, interval=0.05))
