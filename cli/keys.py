@@ -1,4 +1,4 @@
-"""`keys` and `token`: secrets of a development installation, and access tokens signed with them.
+"""`keys` and `token`: secrets of a development installation, access tokens signed with them, change of keys.
 
 In production keys come from a secret store and tokens from the authentication service.
 """
@@ -15,6 +15,7 @@ from uuid import UUID
 import typer
 from jwt import InvalidKeyError
 
+from cli import rotating
 from cli.console import emit
 from cli.errors import UnfitError
 from cli.options import DATA_DIR, User
@@ -30,13 +31,17 @@ class Role(StrEnum):
     STORE = "store"
 
 
-keys_app = typer.Typer(no_args_is_help=True, help="Make keys.")
+keys_app = typer.Typer(no_args_is_help=True, help="Make keys, and change to new ones.")
 token_app = typer.Typer(no_args_is_help=True, help="Make access tokens for development.")
 
 
 @keys_app.callback()
 def keys() -> None:
-    """Make keys."""
+    """Make keys, and change to new ones."""
+
+
+keys_app.command("rotate")(rotating.rotate)
+keys_app.command("seal")(rotating.seal)
 
 
 @token_app.callback()

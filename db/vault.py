@@ -8,12 +8,14 @@ VaultError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 ENCRYPTED: Final = "fernet:"
+
+AnyToken = TypeVar("AnyToken", str, bytes)
 
 
 class VaultError(Exception):
@@ -39,10 +41,12 @@ class Vault:
 
     def __init__(self, keys: Sequence[str]) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key.strip()) for key in keys])
+            fernets = [Fernet(key.strip()) for key in keys]
+            self._fernet = MultiFernet(fernets)
         except ValueError:
             # The library's own message and its cause may quote the key.
             raise KeyUnusable from None
+        self._first = fernets[0]
 
     @classmethod
     def from_setting(cls, keys: str) -> Vault:
@@ -57,12 +61,32 @@ class Vault:
         """The text behind `token`. Raises `SecretUnreadable`."""
         return self.decrypt_bytes(token.encode()).decode()
 
+    def renewed(self, token: AnyToken) -> AnyToken | None:
+        """The same secret under the first key; None when `token` is under it already. Raises `SecretUnreadable`."""
+        given = token.encode() if isinstance(token, str) else token
+        if self._is_current(given):
+            return None
+        fresh = self.encrypt_bytes(self.decrypt_bytes(given))
+        return fresh.decode() if isinstance(token, str) else fresh
+
     def reveal(self, setting: SecretStr) -> SecretStr:
         """A secret of the settings: as it is, or `fernet:` and its token. Raises `SecretUnreadable`."""
         text = setting.get_secret_value()
         if not text.startswith(ENCRYPTED):
             return setting
         return SecretStr(self.decrypt(text.removeprefix(ENCRYPTED)))
+
+    def is_current(self, setting: SecretStr) -> bool:
+        """Whether a secret of the settings is plain, or sealed with the first key."""
+        text = setting.get_secret_value()
+        return not text.startswith(ENCRYPTED) or self._is_current(text.removeprefix(ENCRYPTED).encode())
+
+    def _is_current(self, token: bytes) -> bool:
+        try:
+            self._first.decrypt(token)
+        except InvalidToken:
+            return False
+        return True
 
     def encrypt_bytes(self, body: bytes) -> bytes:
         """The bytes as an ASCII token."""

@@ -45,7 +45,7 @@ user_sync_settings = Table(
     metadata,
     Column("user_id", UUID(as_uuid=True), primary_key=True),
     Column("cardtrader_token_encrypted", Text, nullable=False),
-    Column("webhook_secret", Text, comment="encrypted like the token"),
+    Column("webhook_secret", Text, comment="encrypted like the token", info={"encrypted": True}),
     Column("webhook_id", UUID(as_uuid=True), nullable=False, server_default=func.gen_random_uuid()),
     Column("cardtrader_user_id", BigInteger),
     Column("sync_status", sync_status_enum, nullable=False, server_default="idle"),

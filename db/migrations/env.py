@@ -11,14 +11,7 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import db.bridge.tables
-import db.cards.drift_tables
-import db.cards.intent_tables
-import db.cards.tables
-import db.failed_tables
-import db.marketplace.tables
-import db.store.tables  # noqa: F401  (these register the tables)
-from db.metadata import metadata
+from db.every_table import metadata
 
 
 def _run(connection: Connection) -> None:

@@ -45,3 +45,22 @@ def test_a_secret_of_the_settings_may_be_encrypted() -> None:
         assert vault.reveal(SecretStr(setting)).get_secret_value() == "plain"
     with pytest.raises(SecretUnreadable):
         vault.reveal(SecretStr(f"fernet:{Vault([OLD]).encrypt('plain')}"))
+
+
+def test_renewed_moves_to_the_first_key_and_only_once() -> None:
+    both = Vault([NEW, OLD])
+    fresh, body = both.renewed(Vault([OLD]).encrypt("x")), both.renewed(Vault([OLD]).encrypt_bytes(b"x"))
+    assert fresh is not None
+    assert body is not None
+    assert (Vault([NEW]).decrypt(fresh), Vault([NEW]).decrypt_bytes(body)) == ("x", b"x")
+    assert both.renewed(fresh) is None
+    assert both.renewed(body) is None
+    with pytest.raises(SecretUnreadable):
+        Vault([NEW]).renewed(Vault([OLD]).encrypt("x"))
+
+
+def test_a_setting_is_current_when_it_is_plain_or_under_the_first_key() -> None:
+    both = Vault([NEW, OLD])
+    assert both.is_current(SecretStr("plain"))
+    assert both.is_current(SecretStr(f"fernet:{both.encrypt('x')}"))
+    assert not both.is_current(SecretStr(f"fernet:{Vault([OLD]).encrypt('x')}"))
