@@ -237,6 +237,8 @@ def fake_services(
         probes=healthy_probes() if probes is None else probes,
         clock=clock,
         new_id=uuid4,
+        # A test machine may be busier than any user would wait for.
+        transaction_seconds=60.0,
         stream_interval=0.01,
     )
 
