@@ -9,19 +9,22 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
 from temporalio.worker import WorkerDeploymentConfig
 
+from db.vault import Vault
 from observability import Metrics
 from observability.serving import serving_metrics
 from observability.temporal import SdkMetrics
 from settings import Settings
+from workflows.payload_codec import data_converter
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -84,6 +87,12 @@ def observed(settings: Settings, service: str) -> Iterator[Telemetry]:
     metrics.shutdown()
 
 
+def payload_converter(settings: Settings) -> DataConverter:
+    """Seals and opens what travels through Temporal, where the settings say so."""
+    keys = settings.fernet_key.get_secret_value()
+    return data_converter(settings.temporal_payload_encryption, partial(Vault.from_setting, keys))
+
+
 async def connect_temporal(
     settings: Settings, telemetry: Telemetry, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 ) -> Client:
@@ -94,7 +103,7 @@ async def connect_temporal(
             return await Client.connect(
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=payload_converter(settings),
                 runtime=telemetry.runtime,
             )
         except RuntimeError:

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
 
     temporal_address: str = "localhost:7233"
     temporal_namespace: str = "default"
+    temporal_payload_encryption: Literal["off", "read", "on"] = Field(
+        "off", description="of what travels through Temporal, under FERNET_KEY; read: on the way to on, and back"
+    )
     temporal_ui_url: str = Field("", description="base address of the Temporal Web UI, for links")
 
     fernet_key: SecretStr = Field(SecretStr(""), description="comma-separated Fernet keys, the first encrypts")

@@ -24,6 +24,7 @@ from observability import Metrics
 from observability.temporal import SdkMetrics
 from settings import Settings
 from workflows import task_queues
+from workflows.payload_codec import data_converter
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ async def open_connections(settings: Settings, metrics: Metrics) -> AsyncIterato
     """Connect lazily; close at the end."""
     measures, sdk = ClientMeasures(metrics.meter), SdkMetrics.of_process()
     metrics.others.append(sdk.render)
+    vault = Vault.from_setting(settings.fernet_key.get_secret_value())
     async with AsyncExitStack() as stack:
         database = Database.connect(
             settings.database_url, pool_size=settings.db_pool_size, max_overflow=settings.db_max_overflow
@@ -52,10 +54,15 @@ async def open_connections(settings: Settings, metrics: Metrics) -> AsyncIterato
         http = await stack.enter_async_context(
             new_http_client(measures=measures, services=hosts({CARDTRADER: settings.cardtrader_api_base_url}))
         )
-        temporal = await connect(settings.temporal_address, settings.temporal_namespace, runtime=sdk.runtime)
+        temporal = await connect(
+            settings.temporal_address,
+            settings.temporal_namespace,
+            data_converter=data_converter(settings.temporal_payload_encryption, lambda: vault),
+            runtime=sdk.runtime,
+        )
         services = Services(
             database=database,
-            vault=Vault.from_setting(settings.fernet_key.get_secret_value()),
+            vault=vault,
             authenticator=_authenticator(settings),
             public_base_url=settings.public_base_url.rstrip("/"),
             probes={

@@ -9,6 +9,7 @@ from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,12 +27,18 @@ _AWAY: Final = frozenset(
 )
 
 
-async def connect(address: str, namespace: str, *, runtime: Runtime | None = None) -> Client:
+async def connect(
+    address: str,
+    namespace: str,
+    *,
+    data_converter: DataConverter = pydantic_data_converter,
+    runtime: Runtime | None = None,
+) -> Client:
     """A client that connects at its first call, so that the facade starts while Temporal is away."""
     return await Client.connect(
         address,
         namespace=namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         runtime=runtime,
         lazy=True,
         connect_timeout=timedelta(seconds=2),
