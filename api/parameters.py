@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema
 
 MAX_INT: Final = 2**31 - 1
 MAX_BIGINT: Final = 2**63 - 1
+MOST_EXACT: Final = 2**53
+"""The largest number that every reader of JSON keeps as it is."""
 _NUMBER: Final = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]*)?\s*")
 _EARLIEST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9000
@@ -56,5 +58,7 @@ Instant = Annotated[
     datetime, BeforeValidator(_not_a_number), AfterValidator(_instant), _Pattern(r"^(19[7-9][0-9]|[2-8][0-9]{3})-")
 ]
 Text = Annotated[str, AfterValidator(printable), _Pattern(r"^[^\x00]*$")]
-Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
-"""A number and no text; JSON has one kind of number, so 3.0 is 3."""
+WHOLE: Final = BeforeValidator(_whole)
+"""JSON has one kind of number, so 3.0 is 3. Goes after the bounds: before them, the schema would not tell them."""
+Whole = Annotated[int, Strict(), WHOLE]
+Flag = Annotated[bool, Strict()]

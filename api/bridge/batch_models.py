@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from api.bridge.mapping_models import Body, FieldName
 from api.bridge.parameters import Name, Paged
-from api.parameters import MAX_INT, Text
+from api.parameters import MAX_INT, WHOLE, Flag, Text
 from db.bridge.history import Batch
 from domain.pipeline.deletion import SENTENCES
 
@@ -37,12 +37,14 @@ class StartBody(Body):
         description="full: every row, and what is gone is deleted; incremental: from the watermark on; "
         "background: every row, and nothing is deleted",
     )
-    page_size: int | None = Field(
-        None, ge=SMALLEST_PAGE, le=LARGEST_PAGE, description="rows per page; null: DEFAULT_BATCH_SIZE"
+    page_size: Annotated[int, Field(ge=SMALLEST_PAGE, le=LARGEST_PAGE, strict=True), WHOLE] | None = Field(
+        None, description="rows per page; null: DEFAULT_BATCH_SIZE"
     )
-    max_pages: int | None = Field(None, ge=1, le=MAX_INT, description="end after so many pages; null: after the last")
-    dry_run: bool = Field(False, description="do everything but tell the hub, and keep a sample of what would change")
-    force: bool = Field(False, description="delete what is gone even if it is more than 10 % of the rows")
+    max_pages: Annotated[int, Field(ge=1, le=MAX_INT, strict=True), WHOLE] | None = Field(
+        None, description="end after so many pages; null: after the last"
+    )
+    dry_run: Flag = Field(False, description="do everything but tell the hub, and keep a sample of what would change")
+    force: Flag = Field(False, description="delete what is gone even if it is more than 10 % of the rows")
 
 
 class Started(BaseModel):
@@ -94,7 +96,7 @@ class BatchItem(BatchMetrics):
     source_system: str = Field(description="where its rows come from")
     sync_type: str = Field(description="full, incremental, background, retry or children")
     status: BatchStatus = Field(description="where it stands")
-    dry_run: bool = Field(description="whether the hub was told nothing")
+    dry_run: Flag = Field(description="whether the hub was told nothing")
     total_records: int = Field(description="rows of the source by its own word; those fetched where it told none")
     records_processed: int = Field(description="rows whose fate is known")
     records_inserted: int = Field(description="rows_inserted")
@@ -118,7 +120,7 @@ class BatchState(BatchItem):
     connector_api_slug: str = Field(description="APISmith's slug of the query")
     page_size: int = Field(description="rows per page")
     max_pages: int | None = Field(description="the most pages that were asked for")
-    force: bool = Field(description="whether many deletions were allowed")
+    force: Flag = Field(description="whether many deletions were allowed")
     requested_by: str | None = Field(description="who asked for it; null: a schedule")
     last_rowversion: str | None = Field(description="the watermark that it left")
     deletion_refused: str | None = Field(description="why what is gone was not deleted: a code; null: it was")
@@ -165,7 +167,7 @@ class DryRun(BaseModel):
     """A sample of the planned changes of a dry run; the counts are in the batch's status."""
 
     batch_uid: UUID = Field(description="id of the batch")
-    dry_run: bool = Field(description="whether it was one; else nothing is kept")
+    dry_run: Flag = Field(description="whether it was one; else nothing is kept")
     status: BatchStatus = Field(description="where the batch stands")
     changes: list[PlannedChange] = Field(description="the first twenty")
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from api.bridge.mapping_models import MOST_MAPPINGS, Body, FieldName, Mapping, MappingBody
 from api.bridge.parameters import Name, Paged
-from api.parameters import Text
+from api.parameters import Flag, Text, Whole
 from db.bridge.entities import SavedEntity, SyncStats
 from domain.pipeline.config import DateOrder, HashScheme, OracleType, RowversionKind
 from domain.pipeline.definition import ParentRef, StoredEntity, read
@@ -31,14 +31,14 @@ class DeclaredField(Body):
     name: FieldName = Field(description="field of the source")
     type: OracleType = Field(description="its Oracle type")
     date_order: DateOrder = Field("ymd", description="how its dates are written; year first is always understood")
-    decimal_comma: bool = Field(False, description="whether its numbers have a decimal comma")
+    decimal_comma: Flag = Field(False, description="whether its numbers have a decimal comma")
 
 
 class ZonesBody(Body):
     """What is done with date-times."""
 
     local: ShortText | None = Field(None, description="IANA zone of texts without an offset; null: left without one")
-    to_utc: bool = Field(False, description="whether all are converted to UTC")
+    to_utc: Flag = Field(False, description="whether all are converted to UTC")
 
 
 class RowversionBody(Body):
@@ -46,7 +46,7 @@ class RowversionBody(Body):
 
     field: FieldName = Field("rowversion", description="the field")
     kind: RowversionKind = Field("text", description="how its values compare")
-    overlap: int = Field(
+    overlap: Whole = Field(
         0, ge=0, le=_MOST_OVERLAP, description="how far before the watermark a fetch begins: units, or seconds"
     )
 
@@ -57,8 +57,8 @@ class OptionsBody(Body):
     target: Name | None = Field(None, description="the entity's name at the hub; null: its own")
     null_tokens: list[ShortText] = Field([], max_length=100, description="texts that mean nothing there: N/A")
     zones: ZonesBody = Field(ZonesBody(), description="what is done with date-times")
-    pass_unmapped: bool = Field(True, description="whether fields without a mapping keep their name")
-    infer: bool = Field(False, description="whether undeclared text of digits becomes a number, as it once did")
+    pass_unmapped: Flag = Field(True, description="whether fields without a mapping keep their name")
+    infer: Flag = Field(False, description="whether undeclared text of digits becomes a number, as it once did")
     hash_scheme: HashScheme = Field("v2", description="v1 only for a target that holds the predecessor's hashes")
     bookkeeping: list[FieldName] = Field(
         ["created_at", "updated_at", "created_at_utc", "updated_at_utc"],
@@ -101,7 +101,7 @@ class EntityBody(Body):
     connector_api_slug: Name = Field(description="APISmith's slug of the query that brings its rows")
     business_key_fields: KeyFields = Field(description="target fields that identify a row")
     field_mappings: list[MappingBody] = Field([], max_length=MOST_MAPPINGS, description="how fields reach the target")
-    sync_enabled: bool = Field(True, description="whether it may be synchronised")
+    sync_enabled: Flag = Field(True, description="whether it may be synchronised")
     sync_schedule: Cron | None = Field(None, description="cron expression of five fields, in UTC; null: none")
     parent_refs_config: ParentRefs = Field({}, description="its parents, by the name of the reference")
     source_system: Name = Field(SOURCE_SYSTEM, description="where its rows come from; a part of their identity")
@@ -122,7 +122,7 @@ class EntityChange(Body):
     field_mappings: list[MappingBody] | None = Field(
         None, max_length=MOST_MAPPINGS, description="these in place of all there are; null: as they are"
     )
-    sync_enabled: bool | None = Field(None, description="whether it may be synchronised")
+    sync_enabled: Flag | None = Field(None, description="whether it may be synchronised")
     sync_schedule: Cron | None = Field(None, description="cron expression of five fields, in UTC; null: none")
     parent_refs_config: ParentRefs | None = Field(None, description="its parents; null: none")
     source_system: Name | None = Field(None, description="where its rows come from")
@@ -193,7 +193,7 @@ class Entity(BaseModel):
     source_system: str = Field(description="where its rows come from")
     connector_api_slug: str = Field(description="APISmith's slug of the query that brings its rows")
     business_key_fields: list[str] = Field(description="target fields that identify a row")
-    sync_enabled: bool = Field(description="whether it may be synchronised")
+    sync_enabled: Flag = Field(description="whether it may be synchronised")
     sync_schedule: str | None = Field(description="cron expression in UTC; null: none")
     parent_refs_config: dict[str, Parent] = Field(description="its parents, by the name of the reference")
     field_mappings: list[Mapping] = Field(description="how fields reach the target")
@@ -225,7 +225,7 @@ class EntitySummary(BaseModel):
     entity_name: str = Field(description="its name")
     source_system: str = Field(description="where its rows come from")
     connector_api_slug: str = Field(description="APISmith's slug of the query")
-    sync_enabled: bool = Field(description="whether it may be synchronised")
+    sync_enabled: Flag = Field(description="whether it may be synchronised")
     total_syncs: int = Field(description="batches in all")
     last_sync_at: datetime | None = Field(description="when the last one ended, or began while it runs")
     last_sync_status: str | None = Field(description="its status")

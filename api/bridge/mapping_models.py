@@ -20,7 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from api.parameters import MAX_BIGINT, MAX_INT, Text, printable
+from api.parameters import MAX_BIGINT, MAX_INT, WHOLE, Flag, Text, Whole, printable
 from db.bridge.mappings import SavedMapping
 from domain.pipeline.config import Transformation
 from domain.pipeline.definition import StoredMapping
@@ -97,8 +97,10 @@ class LengthRule(Body):
     """A length in characters."""
 
     type: Literal["length"] = Field(description="always length")
-    low: int = Field(0, ge=0, le=MAX_INT, description="at least")
-    high: int | None = Field(None, ge=0, le=MAX_INT, description="at most; null: no limit")
+    low: Whole = Field(0, ge=0, le=MAX_INT, description="at least")
+    high: Annotated[int, Field(ge=0, le=MAX_INT, strict=True), WHOLE] | None = Field(
+        None, description="at most; null: no limit"
+    )
 
 
 class UniqueInBatchRule(Body):
@@ -120,7 +122,7 @@ class MappingBody(Body):
     target_field: FieldName = Field(description="its name at the hub")
     transformation: Transformation | None = Field(None, description="what is done with the text; null: nothing")
     default_value: DefaultValue | None = Field(None, description="in place of null and of an absent field")
-    is_required: bool = Field(False, description="whether a row without a value fails")
+    is_required: Flag = Field(False, description="whether a row without a value fails")
     validation_rule: list[Rule] = Field([], max_length=20, description="what the source's value must be")
 
     def stored(self) -> StoredMapping:
@@ -135,7 +137,7 @@ class MappingChange(Body):
     target_field: FieldName = Field("-", description="its name at the hub")
     transformation: Transformation | None = Field(None, description="what is done with the text; null: nothing")
     default_value: DefaultValue | None = Field(None, description="in place of null and of an absent field")
-    is_required: bool = Field(False, description="whether a row without a value fails")
+    is_required: Flag = Field(False, description="whether a row without a value fails")
     validation_rule: list[Rule] = Field([], max_length=20, description="what the source's value must be")
 
     def applied(self, stored: StoredMapping) -> StoredMapping:
@@ -159,7 +161,7 @@ class Mapping(BaseModel):
     target_field: str = Field(description="its name at the hub")
     transformation: Transformation | None = Field(description="what is done with the text; null: nothing")
     default_value: str | int | bool | None = Field(description="in place of null and of an absent field")
-    is_required: bool = Field(description="whether a row without a value fails")
+    is_required: Flag = Field(description="whether a row without a value fails")
     validation_rule: list[Rule] = Field(description="what the source's value must be")
     created_at: datetime = Field(description="when it was added")
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from api.bridge.batch_models import LARGEST_PAGE, SMALLEST_PAGE, EntityRef
 from api.bridge.mapping_models import Body
 from api.bridge.parameters import Name
-from api.parameters import MAX_BIGINT
+from api.parameters import MOST_EXACT, WHOLE, Flag
 from db.bridge.background import Schedule
 
 ScheduleState = Literal["waiting", "running", "completed"]
@@ -32,10 +32,10 @@ Zone = Annotated[
 ]
 Reading = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 """A reading of the clock; its seconds are dropped."""
-Days = Annotated[int, Field(ge=1, le=30)]
-RowsPerDay = Annotated[int, Field(ge=1000, le=MAX_BIGINT)]
-Estimate = Annotated[int, Field(ge=0, le=MAX_BIGINT)]
-PageSize = Annotated[int, Field(ge=SMALLEST_PAGE, le=LARGEST_PAGE)]
+Days = Annotated[int, Field(ge=1, le=30, strict=True), WHOLE]
+RowsPerDay = Annotated[int, Field(ge=1000, le=MOST_EXACT, strict=True), WHOLE]
+Estimate = Annotated[int, Field(ge=0, le=MOST_EXACT, strict=True), WHOLE]
+PageSize = Annotated[int, Field(ge=SMALLEST_PAGE, le=LARGEST_PAGE, strict=True), WHOLE]
 
 
 def _unless_given(value: Any, description: str) -> Any:
@@ -53,7 +53,7 @@ class ScheduleChange(Body):
     rows_per_day: RowsPerDay | None = Field(None, description="rows per night; null: estimate / days, rounded up")
     total_rows_estimate: Estimate | None = Field(None, description="rows of the table, about")
     page_size: PageSize = _unless_given(LARGEST_PAGE, "rows per page")
-    is_enabled: bool = _unless_given(True, "whether nights are worked")
+    is_enabled: Flag = _unless_given(True, "whether nights are worked")
 
     def values(self, *, given: bool = True) -> dict[str, Any]:
         """Columns; only those `given`, unless told otherwise."""
@@ -75,7 +75,7 @@ class BackgroundSchedule(BaseModel):
     uid: UUID = Field(description="id of the schedule")
     entity_name: str = Field(description="the entity")
     source_system: str = Field(description="where its rows come from")
-    is_enabled: bool = Field(description="whether nights are worked")
+    is_enabled: Flag = Field(description="whether nights are worked")
     state: ScheduleState = Field(description="completed: the source has no more rows, until it is reset")
     sync_window_start: str = Field(description="when the window opens, on the clocks of the zone")
     sync_window_end: str = Field(description="when it closes")
@@ -122,7 +122,7 @@ class SchedulePage(BaseModel):
 class TriggerBody(Body):
     """How to begin a night."""
 
-    force: bool = Field(False, description="outside the window too, on account of the night to come")
+    force: Flag = Field(False, description="outside the window too, on account of the night to come")
 
 
 class Triggered(BaseModel):

@@ -9,13 +9,13 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
-from api.parameters import MAX_INT, Text, Whole
+from api.parameters import MAX_INT, WHOLE, Text, Whole
 from domain.cards.edits import Wish
 from domain.cards.properties import Scalar, checked_property, is_editable
 
 MOST_LISTINGS = 5_000
 
-Count = Annotated[Whole, Field(ge=0, le=MAX_INT)]
+Count = Annotated[int, Field(ge=0, le=MAX_INT, strict=True), WHOLE]
 
 
 def _absent() -> Any:
@@ -46,7 +46,11 @@ def _all_editable(properties: dict[str, Scalar]) -> dict[str, Scalar]:
     return properties
 
 
-Properties = Annotated[dict[PropertyName, PropertyValue], Field(max_length=32), AfterValidator(_checked)]
+Properties = Annotated[
+    dict[PropertyName, PropertyValue],
+    Field(max_length=32, json_schema_extra={"additionalProperties": False}),
+    AfterValidator(_checked),
+]
 Waiting = Literal["RESUME", "LINK", "WRITES_ENABLED"]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from api.parameters import MAX_BIGINT, Text, Whole
+from api.parameters import MAX_BIGINT, WHOLE, Text, Whole
 from api.store.parameters import MOST_MOVED
 from db.store.reports import Operation as Recorded
 from db.store.stock import Item as Stocked
@@ -37,7 +37,9 @@ class UpdateBody(Body):
         json_schema_extra={"not": {"const": 0}},
     )
     operation_id: UUID | None = Field(None, description="names this movement: the same again is the same movement")
-    version: Whole | None = Field(None, ge=0, le=MAX_BIGINT, description="central's version as you know it; 0 is one")
+    version: Annotated[int, Field(ge=0, le=MAX_BIGINT, strict=True), WHOLE] | None = Field(
+        None, description="central's version as you know it; 0 is one"
+    )
 
     @field_validator("delta")
     @classmethod

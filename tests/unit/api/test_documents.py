@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -60,3 +61,21 @@ def test_only_the_alternative_null_is_dropped(written: dict[str, Any], true: dic
 def test_no_answer_is_promised_in_a_form_of_the_frameworks_own(name: str) -> None:
     assert "HTTPValidationError" not in str(DOCUMENTS[name])
     assert "ValidationError" not in DOCUMENTS[name]["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", ["cards", "bridge", "store", "marketplace"])
+def test_bounds_are_told_in_words_of_json_schema(name: str) -> None:
+    words = {word for schema in _schemas(DOCUMENTS[name]) for word in schema}
+    assert words >= {"type", "minimum"}
+    assert words & {"ge", "gt", "le", "lt", "min_length", "max_length"} == set()
+
+
+def _schemas(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        if "type" in part:
+            yield part
+        for child in part.values():
+            yield from _schemas(child)
+    elif isinstance(part, list):
+        for child in part:
+            yield from _schemas(child)
