@@ -6,9 +6,7 @@ import asyncio
 import ctypes
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -16,13 +14,10 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.converter import DataConverter
-from temporalio.runtime import Runtime
 from temporalio.worker import WorkerDeploymentConfig
 
 from db.vault import Vault
-from observability import Metrics
-from observability.serving import serving_metrics
-from observability.temporal import SdkMetrics
+from observability import Telemetry
 from settings import Settings
 from workflows.payload_codec import data_converter
 
@@ -66,27 +61,6 @@ def deployed_build(settings: Settings) -> WorkerDeploymentConfig | None:
     )
 
 
-@dataclass(frozen=True)
-class Telemetry:
-    """What this process measures, and the runtime of its Temporal clients where the SDK's figures are shown too."""
-
-    metrics: Metrics
-    runtime: Runtime | None = None
-
-
-@contextmanager
-def observed(settings: Settings, service: str) -> Iterator[Telemetry]:
-    """Measure while the block runs, and serve the figures where the settings say so."""
-    metrics, runtime = Metrics.create(service), None
-    if settings.worker_metrics_bind:
-        sdk = SdkMetrics.of_process()
-        metrics.others.append(sdk.render)
-        runtime = sdk.runtime
-    with serving_metrics(metrics, settings.worker_metrics_bind):
-        yield Telemetry(metrics, runtime)
-    metrics.shutdown()
-
-
 def payload_converter(settings: Settings) -> DataConverter:
     """Seals and opens what travels through Temporal, where the settings say so."""
     keys = settings.fernet_key.get_secret_value()
@@ -97,14 +71,15 @@ async def connect_temporal(
     settings: Settings, telemetry: Telemetry, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 ) -> Client:
     """A connected client; waits for a server that is still starting, then raises its last error."""
-    tries = 0
+    tries, runtime = 0, telemetry.runtime()
     while True:
         try:
             return await Client.connect(
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
                 data_converter=payload_converter(settings),
-                runtime=telemetry.runtime,
+                interceptors=telemetry.interceptors(),
+                runtime=runtime,
             )
         except RuntimeError:
             tries += 1

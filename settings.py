@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     worker_default_slots: int = Field(4, ge=1)
     worker_grace_seconds: float = Field(25.0, ge=0, description="below the orchestrator's kill timeout")
     worker_metrics_bind: str = Field("", description="host:port of the worker's Prometheus endpoint")
+
+    otel_exporter_otlp_endpoint: str = Field("", description="traces are sent to it, OTLP over HTTP; empty: none")
+    otel_traces_sample_ratio: float = Field(1.0, ge=0, le=1, description="of all traces, so many are recorded")
     worker_deployment_name: str = Field("brx-sync", description="of the workers in Temporal, if builds are told apart")
     worker_build_id: str = Field("", description="of this image: runs end on the build that began them; empty: off")
 

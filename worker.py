@@ -27,8 +27,8 @@ from activities.relaying import relaying_all
 from activities.store.measures import TELLINGS as STORE
 from activities.store.wiring import open_store
 from activities.support import Activities
-from observability import Metrics, configure_logging
-from process import connect_temporal, deployed_build, observed, return_large_buffers, stop_event
+from observability import Metrics, Telemetry, configure_logging
+from process import connect_temporal, deployed_build, return_large_buffers, stop_event
 from settings import Settings
 from workflows import task_queues
 from workflows.bridge.registered import BRIDGE_WORKFLOWS
@@ -65,10 +65,10 @@ _log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def build_activities(
-    settings: Settings, client: Client, metrics: Metrics
+    settings: Settings, client: Client, telemetry: Telemetry
 ) -> AsyncIterator[dict[TaskQueue, Activities]]:
     """Every activity with its dependencies, by the queue it is called on; closes what it opened."""
-    async with open_connections(settings, client, metrics) as connections, AsyncExitStack() as stack:
+    async with open_connections(settings, client, telemetry) as connections, AsyncExitStack() as stack:
         contexts = [await stack.enter_async_context(build(settings, connections)) for build in CONTEXTS]
         yield {queue: [run for context in contexts for run in context.get(queue, [])] for queue in task_queues.ALL}
 
@@ -105,27 +105,26 @@ def build_worker(
     )
 
 
-async def run(settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event) -> None:
+async def run(
+    settings: Settings, queues: Sequence[TaskQueue], stop: asyncio.Event, telemetry: Telemetry | None = None
+) -> None:
     """Serve `queues` until `stop`, then let running activities finish within the grace period."""
-    with observed(settings, "brx-sync-worker") as telemetry:
-        client = await connect_temporal(settings, telemetry)
-        async with AsyncExitStack() as opened:
-            await _serve(settings, queues, client, telemetry.metrics, opened)
+    told = telemetry or Telemetry.of(
+        "brx-sync-worker", settings.otel_exporter_otlp_endpoint, settings.otel_traces_sample_ratio
+    )
+    with told.served(settings.worker_metrics_bind):
+        client = await connect_temporal(settings, told)
+        async with build_activities(settings, client, told) as activities, AsyncExitStack() as opened:
+            if task_queues.HIGH_PRIORITY in queues:
+                await reconcile_schedules(client, wanted_schedules(settings), spared=BACKGROUND_PREFIX)
+                await keep_background_schedules(client, settings.database_url)
+                await opened.enter_async_context(relaying_all(settings, client))
+            for queue in queues:
+                worker = build_worker(client, queue, activities[queue], settings, told.metrics)
+                await opened.enter_async_context(worker)
             _log.info("worker.started", queues=list(queues))
             await stop.wait()
             _log.info("worker.draining")
-
-
-async def _serve(
-    settings: Settings, queues: Sequence[TaskQueue], client: Client, metrics: Metrics, opened: AsyncExitStack
-) -> None:
-    activities = await opened.enter_async_context(build_activities(settings, client, metrics))
-    if task_queues.HIGH_PRIORITY in queues:
-        await reconcile_schedules(client, wanted_schedules(settings), spared=BACKGROUND_PREFIX)
-        await keep_background_schedules(client, settings.database_url)
-        await opened.enter_async_context(relaying_all(settings, client))
-    for queue in queues:
-        await opened.enter_async_context(build_worker(client, queue, activities[queue], settings, metrics))
 
 
 def main(queues: Sequence[TaskQueue] = task_queues.ALL) -> None:

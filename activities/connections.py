@@ -15,7 +15,7 @@ from clients.measures import CARDTRADER, UNMEASURED, ClientMeasures, hosts
 from db.measures import measure_database
 from db.session import Database
 from db.vault import Vault
-from observability import Metrics
+from observability import Telemetry
 from settings import Settings
 
 
@@ -32,7 +32,7 @@ class Connections:
 
 
 @asynccontextmanager
-async def open_connections(settings: Settings, client: Client, metrics: Metrics) -> AsyncIterator[Connections]:
+async def open_connections(settings: Settings, client: Client, telemetry: Telemetry) -> AsyncIterator[Connections]:
     """Connect; close at the end."""
     async with AsyncExitStack() as stack:
         database = Database.connect(
@@ -41,11 +41,13 @@ async def open_connections(settings: Settings, client: Client, metrics: Metrics)
         stack.push_async_callback(database.close)
         redis = Redis.from_url(settings.redis_url.get_secret_value())
         stack.push_async_callback(redis.aclose)
-        measure_database(metrics.meter, database, pool="worker")
-        measures = ClientMeasures(metrics.meter)
+        measure_database(telemetry.metrics.meter, database, pool="worker")
+        telemetry.watch_database()
+        measures = ClientMeasures(telemetry.metrics.meter)
         http = await stack.enter_async_context(
             new_http_client(measures=measures, services=hosts(_neighbours(settings)))
         )
+        telemetry.watch_http(http)
         vault = Vault.from_setting(settings.fernet_key.get_secret_value())
         yield Connections(database, redis, http, vault, client, measures)
 

@@ -20,8 +20,7 @@ from clients.cardtrader import new_http_client
 from clients.measures import CARDTRADER, ClientMeasures, hosts
 from db.session import Database
 from db.vault import Vault
-from observability import Metrics
-from observability.temporal import SdkMetrics
+from observability import Telemetry
 from settings import Settings
 from workflows import task_queues
 from workflows.payload_codec import data_converter
@@ -39,10 +38,10 @@ class Connections:
 
 
 @asynccontextmanager
-async def open_connections(settings: Settings, metrics: Metrics) -> AsyncIterator[Connections]:
+async def open_connections(settings: Settings, telemetry: Telemetry) -> AsyncIterator[Connections]:
     """Connect lazily; close at the end."""
-    measures, sdk = ClientMeasures(metrics.meter), SdkMetrics.of_process()
-    metrics.others.append(sdk.render)
+    measures = ClientMeasures(telemetry.metrics.meter)
+    telemetry.watch_database()
     vault = Vault.from_setting(settings.fernet_key.get_secret_value())
     async with AsyncExitStack() as stack:
         database = Database.connect(
@@ -54,11 +53,13 @@ async def open_connections(settings: Settings, metrics: Metrics) -> AsyncIterato
         http = await stack.enter_async_context(
             new_http_client(measures=measures, services=hosts({CARDTRADER: settings.cardtrader_api_base_url}))
         )
+        telemetry.watch_http(http)
         temporal = await connect(
             settings.temporal_address,
             settings.temporal_namespace,
             data_converter=data_converter(settings.temporal_payload_encryption, lambda: vault),
-            runtime=sdk.runtime,
+            runtime=telemetry.runtime(),
+            interceptors=telemetry.interceptors(),
         )
         services = Services(
             database=database,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
+import structlog
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -34,7 +35,9 @@ async def get_principal(
     """The caller."""
     if credentials is None or not credentials.credentials:
         raise Unauthorized("Missing token")
-    return services.authenticator.authenticate(credentials.credentials)
+    principal = services.authenticator.authenticate(credentials.credentials)
+    structlog.contextvars.bind_contextvars(user_id=str(principal.user_id))
+    return principal
 
 
 PrincipalDep = Annotated[Principal, Depends(get_principal)]

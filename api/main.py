@@ -15,6 +15,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from opentelemetry.metrics import Meter
 from starlette.routing import Mount
 
 from api import documents, error_handlers, health, metrics
@@ -32,8 +33,9 @@ from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHead
 from api.services import Services
 from api.store.router import store_routers
 from api.store.services import open_store
+from api.tracing import watch_app
 from db.measures import measure_database
-from observability import Metrics, RecentLogs, configure_logging
+from observability import RecentLogs, Telemetry, configure_logging
 from settings import Settings
 
 Opened = Mapping[str, Services]
@@ -49,13 +51,21 @@ OPENERS: Final[Mapping[str, OpenContext]] = {
 }
 
 
-def create_app(settings: Settings, open_services: OpenServices | None = None, *, only: str | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    open_services: OpenServices | None = None,
+    *,
+    only: str | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
     """The application: `cards` with the others mounted, or `only` one context, at the root.
 
     Nothing is connected before its lifespan starts, and then only on first use.
     """
     configure_logging(settings.log_level, settings.log_format)
-    measured = Metrics.create("brx-sync-api")
+    told = telemetry or Telemetry.of(
+        "brx-sync-api", settings.otel_exporter_otlp_endpoint, settings.otel_traces_sample_ratio
+    )
     root = "cards" if only is None else only
     app = _ROOTS[root](settings)
     if only is None:
@@ -65,12 +75,13 @@ def create_app(settings: Settings, open_services: OpenServices | None = None, *,
     if "/metrics" not in {getattr(route, "path", "") for route in app.routes}:
         app.include_router(metrics.router)
     names = (root, *_mounted(app))
-    opening = open_services or partial(_open_services, names, measured)
-    app.router.lifespan_context = _lifespan(root, measured, settings, opening)
-    app.state.metrics = measured
+    opening = open_services or partial(_open_services, names, told)
+    app.router.lifespan_context = _lifespan(root, told, settings, opening)
+    app.state.metrics = told.metrics
     if settings.is_development:
         app.state.recent_logs = RecentLogs.keep()
-    _add_middleware(app, settings, HttpMetrics(measured.meter))
+    _add_middleware(app, settings, HttpMetrics(told.metrics.meter))
+    watch_app(app, told)
     return app
 
 
@@ -117,7 +128,7 @@ _ROOTS: Final[Mapping[str, Callable[[Settings], FastAPI]]] = {"cards": _cards, *
 
 
 def _lifespan(
-    root: str, measured: Metrics, settings: Settings, open_services: OpenServices
+    root: str, telemetry: Telemetry, settings: Settings, open_services: OpenServices
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -125,10 +136,10 @@ def _lifespan(
             for name, served in {root: app, **_mounted(app)}.items():
                 if name in opened:
                     served.state.services = opened[name]
-            measure_database(measured.meter, opened[root].database, pool="api")
-            app.state.backlogs = _backlogs(measured, opened, opened[root])
+            measure_database(telemetry.metrics.meter, opened[root].database, pool="api")
+            app.state.backlogs = _backlogs(telemetry.metrics.meter, opened, opened[root])
             yield
-        measured.shutdown()
+        telemetry.close()
 
     return lifespan
 
@@ -145,14 +156,14 @@ def _mounted(app: FastAPI) -> dict[str, FastAPI]:
     return {mount.path.strip("/"): mount.app for mount in mounts if isinstance(mount.app, FastAPI)}
 
 
-def _backlogs(measured: Metrics, opened: Opened, root: Services) -> Backlogs:
+def _backlogs(meter: Meter, opened: Opened, root: Services) -> Backlogs:
     rows = {name: of_context(name, services.database) for name, services in opened.items() if name in OPENERS}
-    return Backlogs(measured.meter, {**rows, **root.backlogs})
+    return Backlogs(meter, {**rows, **root.backlogs})
 
 
 @asynccontextmanager
-async def _open_services(names: Iterable[str], measured: Metrics, settings: Settings) -> AsyncIterator[Opened]:
-    async with open_connections(settings, measured) as connections, AsyncExitStack() as stack:
+async def _open_services(names: Iterable[str], telemetry: Telemetry, settings: Settings) -> AsyncIterator[Opened]:
+    async with open_connections(settings, telemetry) as connections, AsyncExitStack() as stack:
         yield {name: await stack.enter_async_context(OPENERS[name](settings, connections)) for name in names}
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.error_handlers import internal_error
 from api.metrics import HttpMetrics
+from observability.correlation import current_trace_id
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 TRACE_HEADER: Final = "X-Trace-Id"
@@ -35,7 +36,8 @@ _log = structlog.get_logger(__name__)
 
 def _trace_id(headers: Headers) -> str:
     given = (headers.get(name, "") for name in _TRACE_SOURCES)
-    return next((value for value in given if _SANE_TRACE.fullmatch(value)), None) or str(uuid4())
+    own = next((value for value in given if _SANE_TRACE.fullmatch(value)), None)
+    return own or current_trace_id() or str(uuid4())
 
 
 def endpoint_of(scope: Scope) -> str:
@@ -57,7 +59,11 @@ class RequestContext:
         trace_id = _trace_id(Headers(scope=scope))
         scope.setdefault("state", {})["trace_id"] = trace_id
         with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-            await self._handle(scope, receive, send, trace_id)
+            try:
+                await self._handle(scope, receive, send, trace_id)
+            finally:
+                # Whoever finds out who calls binds it: see api.deps.
+                structlog.contextvars.unbind_contextvars("user_id")
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, trace_id: str) -> None:
         started, status = self._clock(), 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
@@ -33,6 +33,7 @@ async def connect(
     *,
     data_converter: DataConverter = pydantic_data_converter,
     runtime: Runtime | None = None,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Client:
     """A client that connects at its first call, so that the facade starts while Temporal is away."""
     return await Client.connect(
@@ -40,6 +41,7 @@ async def connect(
         namespace=namespace,
         data_converter=data_converter,
         runtime=runtime,
+        interceptors=interceptors,
         lazy=True,
         connect_timeout=timedelta(seconds=2),
     )

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from observability.logs import RecentLogs, configure_logging
 from observability.metrics import Metrics
+from observability.telemetry import Telemetry
 
-__all__ = ["Metrics", "RecentLogs", "configure_logging"]
+__all__ = ["Metrics", "RecentLogs", "Telemetry", "configure_logging"]

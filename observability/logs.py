@@ -22,7 +22,7 @@ REDACTED: Final = "[redacted]"
 _TELLING: Final = ("token", "secret", "password", "authorization", "cookie", "fernet", "signature")
 # Loggers that would print request lines with their query strings.
 _CHATTY: Final = ("uvicorn.access", "httpx", "httpcore")
-_TEMPORAL_NAMES: Final = ("workflow_id", "workflow_type", "activity_type", "attempt")
+_TEMPORAL_NAMES: Final = ("workflow_id", "workflow_type", "run_id", "activity_type", "attempt")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -37,13 +37,13 @@ def _is_telling(key: str) -> bool:
 
 def with_temporal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Name the workflow or activity of a record that the SDK, or a workflow's own logger, has written."""
-    details = getattr(event.get("_record"), "temporal_workflow", None) or getattr(
-        event.get("_record"), "temporal_activity", None
-    )
-    if isinstance(details, dict):
-        for ours in _TEMPORAL_NAMES:
-            if details.get(ours):
-                event.setdefault(ours, details[ours])
+    record = event.get("_record")
+    if record is not None:
+        details = getattr(record, "temporal_workflow", None) or getattr(record, "temporal_activity", None)
+        found = details or getattr(getattr(record, "temporal_log", None), "fields", {})
+        for name in _TEMPORAL_NAMES:
+            if found.get(name):
+                event.setdefault(name, found[name])
     return event
 
 

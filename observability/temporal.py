@@ -1,7 +1,8 @@
-"""What the Temporal SDK measures of itself. Its core serves that over HTTP, to this machine; our page repeats it."""
+"""What the Temporal SDK tells of itself: its core serves figures to this machine, and our page repeats them."""
 
 from __future__ import annotations
 
+import logging
 import socket
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +10,14 @@ from typing import Final
 from urllib.request import ProxyHandler, build_opener
 
 import structlog
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 _TRIES: Final = 5
 _SECONDS: Final = 1.0
@@ -61,7 +69,8 @@ class SdkMetrics:
             counters_total_suffix=True,
             histogram_bucket_overrides=_BUCKETS,
         )
-        return cls(Runtime(telemetry=TelemetryConfig(metrics=prometheus, attach_service_name=False)), address)
+        telemetry = TelemetryConfig(metrics=prometheus, logging=_logging(), attach_service_name=False)
+        return cls(Runtime(telemetry=telemetry), address)
 
     def render(self) -> bytes:
         """Its exposition text; nothing when it cannot be had, so that the rest of the page is."""
@@ -71,6 +80,17 @@ class SdkMetrics:
         except OSError as error:
             _log.warning("metrics.sdk_silent", reason=type(error).__name__)
             return b""
+
+
+def _logging() -> LoggingConfig:
+    """Its lines among ours; their fields may quote an exception, so `observability.logs` picks the ids from them."""
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    return LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding)
 
 
 def _free_address() -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
@@ -30,6 +31,7 @@ from domain.cards.sync_errors import sentence
 from workflows.cards.contracts import AbortSync, Counters, FinishSync, OperationRef, SyncPlan, SyncResult
 
 _MOST_ROWS = 5_000
+_log = structlog.get_logger(__name__)
 
 
 class SyncOperations:
@@ -86,6 +88,7 @@ class SyncOperations:
             await lifecycle.close_account(connection, request.user_id, error=remark, synced=True)
         await staging.drop(connection, request.operation_id)
         _tell_duration(metadata)
+        _log.info("sync.ended", status=result.status, **totals.model_dump())
         await announce_result(connection, request.user_id, request.operation_id, metadata, result)
         return result
 
@@ -118,7 +121,9 @@ class SyncOperations:
         """Close the operation without success. What was merged stays: a later sync repairs what is missing."""
         async with beating(), self._database.begin() as connection:
             if await closing.abort(connection, request):
-                measures().ended(BULK_SYNC, "cancelled" if request.cancelled else "failed")
+                status = "cancelled" if request.cancelled else "failed"
+                measures().ended(BULK_SYNC, status)
+                _log.info("sync.ended", status=status, code=request.code)
 
 
 def _tell_duration(metadata: Mapping[str, object]) -> None:
