@@ -6,6 +6,7 @@ listed in one `SettingsError`; secrets never appear in a representation.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     allowed_origins: str = Field("", description="comma-separated CORS origins; no wildcard in production")
+    trusted_proxies: str = Field("", description="addresses and networks whose X-Forwarded-For is believed")
+    request_timeout_seconds: float = Field(60.0, gt=30, description="until an answer begins; no limit of streams")
+    caller_limit_window_seconds: float = Field(10.0, gt=0, le=600, description="of both limits of one address")
+    caller_limit_machines: int = Field(6000, ge=0, description="webhooks and order imports per window; 0: no limit")
+    caller_limit_open: int = Field(600, ge=0, description="other requests without a token per window; 0: no limit")
     public_base_url: str = Field("http://localhost:8000", description="used in every URL we hand out")
 
     database_url: str = Field("", repr=False, description="postgresql+asyncpg://user:password@host:5432/database")
@@ -154,6 +160,13 @@ class Settings(BaseSettings):
     def _is_schedule(cls, text: str) -> str:
         if not parse_schedule(text):
             raise ValueError("at least one wait is needed")
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            ip_network(part, strict=False)
         return text
 
     @property

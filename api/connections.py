@@ -16,6 +16,7 @@ from api.auth import Authenticator, load_public_keys
 from api.jwks import JwksFile
 from api.services import Services
 from api.temporal import connect
+from clients.caller_limit import CallerLimit
 from clients.cardtrader import new_http_client
 from clients.measures import CARDTRADER, ClientMeasures, hosts
 from db.session import Database
@@ -66,6 +67,7 @@ async def open_connections(settings: Settings, telemetry: Telemetry) -> AsyncIte
             vault=vault,
             authenticator=_authenticator(settings),
             public_base_url=settings.public_base_url.rstrip("/"),
+            callers=CallerLimit(redis, settings.caller_limit_window_seconds),
             probes={
                 "postgresql": probes.postgresql(database),
                 "redis": probes.redis(redis),

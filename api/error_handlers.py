@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from api.errors import ApiError, ErrorAnswer, ErrorBody, ErrorField, RedisUnavailable
 
@@ -65,9 +66,15 @@ def _trace_id(request: Request) -> str:
     return str(getattr(request.state, "trace_id", ""))
 
 
-def _envelope(request: Request, error: ApiError) -> Response:
-    body = ErrorBody(code=error.code, message=error.message, context=error.context, trace_id=_trace_id(request))
+def answer_of(scope: Scope, error: ApiError) -> Response:
+    """The answer to a request that an error ended before it came to a route."""
+    trace_id = str(scope.get("state", {}).get("trace_id", ""))
+    body = ErrorBody(code=error.code, message=error.message, context=error.context, trace_id=trace_id)
     return answer(error.status, body, error.headers)
+
+
+def _envelope(request: Request, error: ApiError) -> Response:
+    return answer_of(request.scope, error)
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -9,11 +9,13 @@ for callers of the first API.
     ├── InvalidInput                400
     ├── NotFound                    404
     ├── BodyTooLarge                413
+    ├── TooManyCalls                429
     └── Unavailable                 503, Retry-After
         ├── DatabaseUnavailable
         ├── RedisUnavailable
         ├── TemporalUnavailable
         ├── WorkerUnavailable
+        ├── RequestTimedOut
         └── AuthenticationMisconfigured
 
 What only one context can answer is in its own module: api.cards.errors.
@@ -99,6 +101,15 @@ class BodyTooLarge(ApiError):
     status, code = 413, "PAYLOAD_TOO_LARGE"
 
 
+class TooManyCalls(ApiError):
+    """Too many requests from your address. Wait and try again."""
+
+    status, code = 429, "RATE_LIMIT_EXCEEDED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after)}, retry_after=retry_after)
+
+
 class Unavailable(ApiError):
     """A service that is needed for this does not answer. Try again."""
 
@@ -130,6 +141,12 @@ class WorkerUnavailable(Unavailable):
     """No worker takes this work at the moment. Try again."""
 
     code = "WORKER_UNAVAILABLE"
+
+
+class RequestTimedOut(Unavailable):
+    """The request took too long and was given up. What it had already stored stays. Try again."""
+
+    code = "REQUEST_TIMEOUT"
 
 
 class AuthenticationMisconfigured(Unavailable):

@@ -16,15 +16,20 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from opentelemetry.metrics import Meter
+from starlette.responses import Response
 from starlette.routing import Mount
+from starlette.types import Scope
 
 from api import documents, error_handlers, health, metrics
 from api.backlog import Backlogs, of_context
 from api.bridge.router import bridge_routers
 from api.bridge.services import open_bridge
+from api.callers import CallerLimits, Callers, Klass, read_networks
 from api.cards.router import cards_routers
 from api.cards.services import open_cards
 from api.connections import Connections, open_connections
+from api.docs_page import docs_router
+from api.errors import ApiError
 from api.marketplace import errors as marketplace_errors
 from api.marketplace.router import marketplace_routers
 from api.marketplace.services import open_marketplace
@@ -33,6 +38,7 @@ from api.middleware import TRACE_HEADER, BodyLimit, RequestContext, SecurityHead
 from api.services import Services
 from api.store.router import store_routers
 from api.store.services import open_store
+from api.time_limit import TimeLimit
 from api.tracing import watch_app
 from db.measures import measure_database
 from observability import RecentLogs, Telemetry, configure_logging
@@ -80,7 +86,7 @@ def create_app(
     app.state.metrics = told.metrics
     if settings.is_development:
         app.state.recent_logs = RecentLogs.keep()
-    _add_middleware(app, settings, HttpMetrics(told.metrics.meter))
+    _add_middleware(app, root, settings, HttpMetrics(told.metrics.meter))
     watch_app(app, told)
     return app
 
@@ -88,7 +94,10 @@ def create_app(
 def context_app(title: str, description: str, routers: list[APIRouter]) -> FastAPI:
     """One context's routes, errors and documentation page. Its state gets `services` from the lifespan."""
     # Its documentation page loads nothing from elsewhere, so it works behind any firewall.
-    app = FastAPIOffline(title=title, description=description, version=health.service_version(), redirect_slashes=False)
+    app = FastAPIOffline(
+        docs_url=None, title=title, description=description, version=health.service_version(), redirect_slashes=False
+    )
+    app.include_router(docs_router(title))
     error_handlers.install(app)
     documents.install(app)
     for router in routers:
@@ -167,9 +176,22 @@ async def _open_services(names: Iterable[str], telemetry: Telemetry, settings: S
         yield {name: await stack.enter_async_context(OPENERS[name](settings, connections)) for name in names}
 
 
-def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics) -> None:
+def _answer(root: str, scope: Scope, error: ApiError) -> Response:
+    """An error that ends a request before it reaches its context, in that context's form."""
+    if root == "marketplace" or scope["path"].startswith("/marketplace/"):
+        return marketplace_errors.answer_of(error)
+    return error_handlers.answer_of(scope, error)
+
+
+def _add_middleware(app: FastAPI, root: str, settings: Settings, http_metrics: HttpMetrics) -> None:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
+    answer = partial(_answer, root)
+    app.add_middleware(TimeLimit, seconds=settings.request_timeout_seconds, answer=answer)
+    limits: dict[Klass, int] = {"machines": settings.caller_limit_machines, "open": settings.caller_limit_open}
+    app.add_middleware(
+        CallerLimits, callers=Callers(read_networks(settings.trusted_proxies)), limits=limits, answer=answer
+    )
     if origins := [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]:
         app.add_middleware(
             CORSMiddleware,
@@ -178,5 +200,5 @@ def _add_middleware(app: FastAPI, settings: Settings, http_metrics: HttpMetrics)
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TRACE_HEADER],
             expose_headers=[TRACE_HEADER, "Retry-After", "ETag"],
         )
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, https=settings.public_base_url.startswith("https://"))
     app.add_middleware(RequestContext, metrics=http_metrics)

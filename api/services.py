@@ -22,6 +22,7 @@ from api.auth import Authenticator
 from api.backlog import Source
 from api.errors import DatabaseUnavailable
 from api.probes import Probe
+from clients.caller_limit import CallerLimit
 from db.session import Database
 from db.vault import Vault
 
@@ -54,6 +55,7 @@ class Services:
     public_base_url: str
     probes: Mapping[str, Probe]
     backlogs: Mapping[str, Source] = field(default_factory=dict)
+    callers: CallerLimit | None = None
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], UUID] = uuid4
     transaction_seconds: float = 10.0

@@ -47,6 +47,8 @@ def serve(app: FastAPI, host: str, port: int) -> None:
         port=port,
         loop="uvloop",
         http="httptools",
+        # Whose X-Forwarded-For is believed is a setting of ours: TRUSTED_PROXIES.
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         log_config=None,
         access_log=False,

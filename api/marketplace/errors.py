@@ -100,10 +100,11 @@ def flat(status: int, body: FlatError, headers: Mapping[str, str] | None = None)
 async def _api_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
-    return _answer(error)
+    return answer_of(error)
 
 
-def _answer(error: ApiError) -> Response:
+def answer_of(error: ApiError) -> Response:
+    """The answer to a request that an error ended, wherever that was."""
     if isinstance(error, NotFound):
         body = FlatError(error=error.message)
     elif isinstance(error, InvalidInput):
@@ -115,7 +116,7 @@ def _answer(error: ApiError) -> Response:
 
 
 async def _redis_fault(_request: Request, _error: Exception) -> Response:
-    return _answer(RedisUnavailable())
+    return answer_of(RedisUnavailable())
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
