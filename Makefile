@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo flow test coverage chaos check bench lock example histories clean
+.PHONY: help install demo flow test coverage chaos fuzz check bench lock example histories clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ coverage: install ## the same with the branches they take
 
 chaos: install ## random faults and seeded interleavings: make chaos SEEDS=100, or one again: make chaos SEED=17
 	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos
+
+fuzz: install ## every operation of the API against its document: make fuzz EXAMPLES=200 SEED=7
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SEED=$(or $(SEED),1) "$(PY)" -m pytest -q tests/integration/fuzzing
 
 check: install ## format, lint, types, layering
 	"$(PY)" -m ruff format --check .
