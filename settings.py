@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     bulk_chunks_per_run: int = Field(400, ge=1, le=1000, description="chunks before the workflow continues as new")
     reconcile_interval_hours: float = Field(6.0, ge=0, le=168, description="between two sweeps; 0: none by itself")
     reconcile_most_running: int = Field(20, ge=1, le=1000, description="periodic syncs of a sweep at once")
+    webhook_body_days: int = Field(30, ge=1, le=3650, description="bodies of webhooks that were dealt with")
+    cards_history_days: int = Field(90, ge=1, le=3650, description="ended webhooks, syncs and changes")
+    purchase_history_days: int = Field(365, ge=1, le=3650, description="ended purchases and their idempotency keys")
     staging_dir: Path = Field(Path(".devstack/staging"), description="where exports are written while staged")
 
     apismith_url: str = Field("", description="scheme, host and port of APISmith, the bridge's source")
@@ -107,6 +110,9 @@ class Settings(BaseSettings):
     schedulehub_password: SecretStr = SecretStr("")
     schedulehub_timeout_seconds: float = Field(120.0, gt=0, description="of one batch of records")
     default_batch_size: int = Field(1000, ge=100, le=10000, description="bridge: rows per page if none is asked for")
+    bridge_batch_days: int = Field(30, ge=1, le=3650, description="ended batches are kept so long")
+    bridge_failed_days: int = Field(90, ge=1, le=3650, description="settled dead letters of rows; open ones stay")
+    bridge_children_days: int = Field(7, ge=1, le=3650, description="children that no longer wait")
 
     mock_api_base_url: str = Field("http://localhost:8000/marketplace", description="where the mock marketplaces are")
     mock_etsy_user: str = ""

@@ -41,6 +41,8 @@ from workflows.cards.reconcile_blueprint import ReconcileBlueprintWorkflow
 from workflows.cards.schedules import cards_schedules
 from workflows.marketplace.registry import MARKETPLACE_WORKFLOWS
 from workflows.marketplace.schedules import marketplace_schedules
+from workflows.retention.forgetting import RetentionWorkflow
+from workflows.retention.schedules import retention_schedules
 from workflows.schedules import reconcile_schedules
 from workflows.store.push import StorePushWorkflow
 from workflows.store.schedules import store_schedules
@@ -54,6 +56,7 @@ WORKFLOWS = (
     PurchaseWorkflow,
     ReconcileBlueprintWorkflow,
     ReconcileSweepWorkflow,
+    RetentionWorkflow,
     StorePushWorkflow,
     StoreSweepWorkflow,
     *MARKETPLACE_WORKFLOWS,
@@ -79,7 +82,7 @@ def wanted_schedules(settings: Settings) -> dict[str, Schedule]:
     pushes = timedelta(minutes=settings.store_push_interval_minutes if settings.central_api_base_url else 0)
     cards = cards_schedules(interval, most_running=settings.reconcile_most_running)
     orders = marketplace_schedules(timedelta(seconds=settings.order_sweep_seconds))
-    return cards | bridge_schedules() | store_schedules(pushes) | orders
+    return cards | bridge_schedules() | store_schedules(pushes) | orders | retention_schedules()
 
 
 def build_worker(

@@ -95,14 +95,14 @@ FINISH = ActivityPolicy(
 FETCH_PAGE = ActivityPolicy(
     start_to_close=timedelta(minutes=15),
     schedule_to_close=timedelta(hours=1),
-    heartbeat=timedelta(seconds=20),
+    heartbeat=timedelta(seconds=10),
     retry=_retry(*FENCE_ERRORS, *BRIDGE_ERRORS, first=1, most=60),
 )
 # A repeat is safe: until it is committed a page is processed again as a whole, to the same outcome at the hub.
 PROCESS_PAGE = ActivityPolicy(
     start_to_close=timedelta(minutes=15),
     schedule_to_close=timedelta(hours=1),
-    heartbeat=timedelta(seconds=20),
+    heartbeat=timedelta(seconds=10),
     retry=_retry(*FENCE_ERRORS, *BRIDGE_ERRORS, first=1, most=60),
 )
 # It may send many deletions to the hub.
@@ -160,4 +160,11 @@ REPLAY = ActivityPolicy(
     schedule_to_close=timedelta(hours=1),
     heartbeat=timedelta(seconds=20),
     retry=_retry("ReplayOver", first=1, most=300),
+)
+# Much is old when it is first switched on. A repeat is safe: what is gone is gone.
+FORGET = ActivityPolicy(
+    start_to_close=timedelta(hours=1),
+    schedule_to_close=timedelta(hours=6),
+    heartbeat=timedelta(seconds=20),
+    retry=_retry(first=1, most=60),
 )

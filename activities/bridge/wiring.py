@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client
 
@@ -13,6 +14,7 @@ from activities.bridge.batches import BatchLifecycle
 from activities.bridge.children import DueRows
 from activities.bridge.entity_batches import EntityBatches
 from activities.bridge.fetching import PageFetch
+from activities.bridge.forgetting import Ages, BridgeRetention
 from activities.bridge.processing import PageProcessing
 from activities.bridge.waking import ChildrenWaking
 from activities.connections import Connections
@@ -52,7 +54,14 @@ async def open_bridge(settings: Settings, connections: Connections) -> AsyncIter
         Credentials(settings.schedulehub_token, settings.schedulehub_username, settings.schedulehub_password),
         batch_timeout=settings.schedulehub_timeout_seconds,
     )
-    yield bridge_activities(Resources(connections.database, source, hub, connections.temporal), BatchPlan())
+    activities = bridge_activities(Resources(connections.database, source, hub, connections.temporal), BatchPlan())
+    ages = Ages(
+        batches=timedelta(days=settings.bridge_batch_days),
+        letters=timedelta(days=settings.bridge_failed_days),
+        waits=timedelta(days=settings.bridge_children_days),
+    )
+    activities[task_queues.DEFAULT].append(BridgeRetention(connections.database, ages).forget_bridge)
+    yield activities
 
 
 def bridge_activities(resources: Resources, plan: BatchPlan) -> dict[TaskQueue, Activities]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client
 
@@ -13,6 +14,7 @@ from activities.cards.changes import AccountChanges
 from activities.cards.chunks import ChunkMerge
 from activities.cards.events import AccountEvents
 from activities.cards.export import ExportStaging
+from activities.cards.forgetting import Ages, CardsRetention
 from activities.cards.leftovers import Leftovers
 from activities.cards.operations import SyncOperations
 from activities.cards.orders import MissedOrders
@@ -63,14 +65,25 @@ async def open_cards(settings: Settings, connections: Connections) -> AsyncItera
     engine = catalog_engine(settings.catalog_dsn)
     catalog = Catalog(engine, ttl=settings.catalog_ttl_seconds)
     try:
-        yield cards_activities(
+        activities = cards_activities(
             Resources(database, connections.vault, cardtrader, catalog, area, connections.temporal),
             SyncPlan(window=settings.bulk_window, chunks_per_run=settings.bulk_chunks_per_run),
             chunk_size=settings.bulk_chunk_size,
             writes_enabled=settings.cardtrader_writes_enabled,
         )
+        activities[task_queues.DEFAULT].append(CardsRetention(database, ages(settings)).forget_cards)
+        yield activities
     finally:
         engine.dispose()
+
+
+def ages(settings: Settings) -> Ages:
+    """How long what ended is kept."""
+    return Ages(
+        bodies=timedelta(days=settings.webhook_body_days),
+        history=timedelta(days=settings.cards_history_days),
+        purchases=timedelta(days=settings.purchase_history_days),
+    )
 
 
 def cards_activities(

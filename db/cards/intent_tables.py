@@ -86,6 +86,7 @@ item_changes = Table(
         postgresql_where=text("batch_id IS NOT NULL AND ended_at IS NULL"),
     ),
     Index("idx_item_changes_operation", "operation_id"),
+    Index("idx_item_changes_plan", "plan_id", postgresql_where=text("plan_id IS NOT NULL")),
 )
 
 purchases = Table(
@@ -110,6 +111,7 @@ purchases = Table(
     CheckConstraint("quantity > 0", name="quantity"),
     one_of("state", PURCHASE_STATES),
     UniqueConstraint("user_id", "idempotency_key", name="uq_purchases_key"),
+    Index("idx_purchases_operation", "operation_id"),
     Index("idx_purchases_open", "created_at", postgresql_where=text("ended_at IS NULL")),
     # One at a time reads CardTrader's quantity and takes from it: whoever is second waits for its turn.
     Index(

@@ -41,6 +41,7 @@ from tests.replay.bridge_scenarios import (
 )
 from tests.replay.marketplace_scenarios import callback, callback_replay, order_import, order_sweep, store_orders
 from tests.replay.purchase_scenarios import purchase_at_once, purchase_retried
+from tests.replay.retention_scenarios import retention, retention_failed
 from tests.replay.store_scenarios import store_continued, store_paused, store_pushes, store_sweep
 from workflows.cards.contracts import BulkSyncInput
 
@@ -223,5 +224,7 @@ SCENARIOS: dict[str, Scenario] = {
         night_lost,
         children_rounds,
         entity_sync,
+        retention,
+        retention_failed,
     )
 }

@@ -25,12 +25,13 @@ from workflows.cards import contracts
 from workflows.cards.contracts import bulk_sync_id
 from workflows.marketplace import contracts as marketplace_contracts
 from workflows.message import Message
+from workflows.retention import contracts as retention_contracts
 from workflows.store import contracts as store_contracts
 
 HISTORIES = sorted(DIRECTORY.glob("*.json"))
 FIELDS = {
     name
-    for module in (bridge_contracts, contracts, marketplace_contracts, store_contracts)
+    for module in (bridge_contracts, contracts, marketplace_contracts, retention_contracts, store_contracts)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Message)
     for name in model.model_fields

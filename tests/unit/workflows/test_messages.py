@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import workflows.bridge.contracts
 import workflows.cards.contracts
 import workflows.marketplace.contracts
+import workflows.retention.contracts
 import workflows.store.contracts
 from tests.helpers.messages import assert_bounded, largest
 from workflows.message import Message
@@ -19,6 +20,7 @@ CONTEXTS = {
     "bridge": workflows.bridge.contracts,
     "cards": workflows.cards.contracts,
     "marketplace": workflows.marketplace.contracts,
+    "retention": workflows.retention.contracts,
     "store": workflows.store.contracts,
 }
 MODELS = {

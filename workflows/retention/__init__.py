@@ -1,0 +1,1 @@
+"""What is forgotten when it is old, in every context."""
