@@ -12,11 +12,12 @@ from sqlalchemy import text
 from db.ids import new_id
 from db.marketplace import endpoints, outbox, receipts, stores
 from db.marketplace.endpoints import Endpoint
-from db.marketplace.receipts import Receipt
+from db.marketplace.receipts import Claimed, Receipt
 from db.marketplace.stores import Registration
 from db.session import Database
 from domain.marketplace.events import Event
 from domain.marketplace.receipts import Settlement
+from tests.helpers.waiting import eventually
 
 LEASE = timedelta(minutes=1)
 
@@ -53,6 +54,21 @@ class Organization:
         async with self.database.begin() as connection:
             claimed = await receipts.claim(connection, log.id, holder, LEASE)
             return claimed is not None and await receipts.settle(connection, claimed, holder, settlement)
+
+    async def settled_with(self, claimed: Claimed | None, holder: UUID, settlement: Settlement) -> bool:
+        """What came of an attempt that has its claim."""
+        assert claimed is not None
+        async with self.database.begin() as connection:
+            return await receipts.settle(connection, claimed, holder, settlement)
+
+    async def somebody_waits_for_a_lock(self) -> None:
+        """Wait until a statement in this database waits for another transaction."""
+        sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+        async def waits() -> None:
+            assert await self.rows(sql)
+
+        await eventually(waits, 30)
 
     async def listen(self, url: str, event: str = "sync.completed", sealed: str = "encrypted") -> Endpoint:
         """A registered endpoint."""

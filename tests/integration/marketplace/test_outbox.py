@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from db.marketplace import deliveries, endpoints, outbox, replays
 from db.marketplace.deliveries import Parcel
@@ -79,6 +80,19 @@ async def test_numbers_follow_the_commits_without_a_gap(organization: Organizati
         page = await deliveries.events_after(connection, first.id, after=5, limit=10)
     assert [number for number, _ in page] == list(range(6, 16))
     assert all(payload["organizationId"] == organization.id for _, payload in page)
+
+
+async def test_endpoints_are_locked_in_the_order_of_their_ids(organization: Organization) -> None:
+    # By name they come the other way round, and so they lie in the table after this.
+    first, second = await organization.listen(URL + "/z"), await organization.listen(URL + "/a")
+    await organization.rows("UPDATE webhook_endpoints SET updated_at = now() WHERE id = :id", id=first.id)
+    async with organization.database.begin() as connection:
+        await connection.execute(text("SELECT 1 FROM webhook_endpoints WHERE id = :id FOR UPDATE"), {"id": first.id})
+        telling = asyncio.create_task(organization.tell())
+        await organization.somebody_waits_for_a_lock()
+        await organization.rows("SELECT 1 FROM webhook_endpoints WHERE id = :id FOR UPDATE NOWAIT", id=second.id)
+    await telling
+    assert [await organization.deliveries(each.id) for each in (first, second)] == [[(1, "waiting", 0)]] * 2
 
 
 async def test_only_who_listens_is_told(organization: Organization) -> None:

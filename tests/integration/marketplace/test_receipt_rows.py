@@ -78,6 +78,19 @@ async def test_row_counter_and_status_change_together(organization: Organization
     assert (stored.amount, stored.currency, stored.attempt, stored.next_retry_at) == (Decimal("12.345"), "KWD", 1, None)
 
 
+async def test_attempts_that_end_at_once_see_each_other_in_the_status(organization: Organization) -> None:
+    store_id, holder = await organization.store(), uuid4()
+    first, second = [await organization.receipt(store_id, name) for name in ("r-1", "r-2")]
+    claims = [await claim(organization, log.id, holder) for log in (first, second)]
+    async with organization.database.begin() as connection:
+        assert claims[0] is not None
+        assert await receipts.settle(connection, claims[0], holder, SUCCESS)
+        other = asyncio.create_task(organization.settled_with(claims[1], holder, REFUSED))
+        await organization.somebody_waits_for_a_lock()
+    assert await other
+    assert await shown(organization, store_id) == ("partial", 1)
+
+
 async def test_a_retried_old_receipt_counts_as_the_latest_attempt(organization: Organization) -> None:
     store_id = await organization.store()
     old = await organization.receipt(store_id, "old")
