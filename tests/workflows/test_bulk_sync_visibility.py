@@ -94,9 +94,9 @@ async def test_every_activity_carries_its_id_summary_queue_policy_and_fairness_k
         "begin": "open the operation",
         "stage": "download and stage the export",
         "stage-by-expansion": "stage one export per expansion",
-        "chunk-0": "chunk 1/2",
-        "chunk-1": "chunk 2/2",
-        "lose-1": "give up chunk 2: ChunkUnreadable",
+        "chunk-0": "chunk-0, 1 of 2",
+        "chunk-1": "chunk-1, 2 of 2",
+        "lose-1": "give up chunk-1: ChunkUnreadable",
         "reread": "read contested rows again",
         "finish": "settle what is gone, close the operation",
     }

@@ -146,7 +146,7 @@ class BulkSyncWorkflow:
         return await steps.APPLY_CHUNK.run(
             ApplyChunk(**self._ref.model_dump(), chunk_no=number),
             id=f"chunk-{number}",
-            summary=f"chunk {number + 1}/{self._fan_out.chunk_count}",
+            summary=f"chunk-{number}, {number + 1} of {self._fan_out.chunk_count}",
             fairness_key=self._fairness,
         )
 
@@ -154,7 +154,7 @@ class BulkSyncWorkflow:
         return await steps.LOSE_CHUNK.run(
             ChunkLost(**self._ref.model_dump(), chunk_no=number, reason=reason),
             id=f"lose-{number}",
-            summary=f"give up chunk {number + 1}: {reason}",
+            summary=f"give up chunk-{number}: {reason}",
             fairness_key=self._fairness,
         )
 
