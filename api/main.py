@@ -30,6 +30,7 @@ from api.cards.services import open_cards
 from api.connections import Connections, open_connections
 from api.docs_page import docs_router
 from api.errors import ApiError
+from api.dashboard.router import dashboard_router
 from api.marketplace import errors as marketplace_errors
 from api.marketplace.router import marketplace_routers
 from api.marketplace.services import open_marketplace
@@ -109,7 +110,7 @@ def _cards(settings: Settings) -> FastAPI:
     return context_app(
         "BRX Sync",
         "Keeps a seller's card stock the same on Ebartex and CardTrader.",
-        [*cards_routers(development=settings.is_development), health.router],
+        [*cards_routers(development=settings.is_development), health.router, dashboard_router()],
     )
 
 

@@ -1,0 +1,1 @@
+"""The dashboard: one page that calls the public API with its reader's token."""
