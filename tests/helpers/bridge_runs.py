@@ -63,10 +63,12 @@ class BridgeRuns:
         return await self.run(await self.register(name, sync_type, **changes))
 
     async def run(self, uid: UUID) -> Batch:
-        """A registered batch from its beginning to its end."""
+        """A registered batch from its beginning to its end; law L6 holds on every one."""
         await self.pages(uid)
         await self.finish(uid)
-        return await self.batch(uid)
+        batch = await self.batch(uid)
+        assert batch.metrics.conserved, batch
+        return batch
 
     async def pages(self, uid: UUID) -> list[PageCounts]:
         """All pages, one after the other."""

@@ -182,3 +182,48 @@ def _orders_differ(entity: Entity, rows: list[Row]) -> bool:
     page = run_page(from_rows(rows), entity, ERP, State(entity).lookup).page.rows
     pairs = list(zip(page.key.to_list(), page.order.to_list(), strict=True))
     return len(set(pairs)) == len(pairs)
+
+
+NUMBERED = st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 5), st.sampled_from("xyz"))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(NUMBERED, max_size=8), st.integers(0, 8))
+def test_of_duplicates_the_last_of_the_highest_rowversion_stands_and_every_other_is_told_as_such(
+    told: list[tuple[str, int | None, str]], cut: int
+) -> None:
+    """Against plain Python: in one page, or over two, the same rows stand."""
+    entity = msgspec.structs.replace(ITEMS, rowversion=Rowversion(field="v", kind="integer"))
+    rows = [row(name, None if version is None else str(version), content) for name, version, content in told]
+    stands: dict[str, tuple[int, str]] = {}
+    for name, version, content in told:
+        age = -1 if version is None else version
+        if name not in stands or age >= stands[name][0]:
+            stands[name] = age, content
+    for pages in ((rows,), (rows[:cut], rows[cut:])):
+        state = State(entity)
+        decisions = [decision for page in state.batch(*pages) for decision in page]
+        wanted, other = (
+            State(entity),
+            [row(name, None if age < 0 else str(age), last) for name, (age, last) in stands.items()],
+        )
+        wanted.batch(other)
+        assert contents(state) == contents(wanted)
+        assert decisions.count("insert") == len(stands)
+        if len(pages) == 1:
+            assert decisions.count("superseded") == len(rows) - len(stands)
+
+
+VERSIONED = st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.sampled_from("xyz"))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.lists(VERSIONED, max_size=4), max_size=4))
+def test_no_later_batch_goes_back_to_an_older_rowversion(told: list[list[tuple[str, int, str]]]) -> None:
+    state = State(msgspec.structs.replace(ITEMS, rowversion=Rowversion(field="v", kind="integer")))
+    highest: dict[bytes, int] = {}
+    for batch in told:
+        state.batch([row(name, str(version), content) for name, version, content in batch])
+        for key, known in state.rows.items():
+            assert int(str(known["rowversion"])) >= highest.get(key, -1)
+            highest[key] = int(str(known["rowversion"]))
