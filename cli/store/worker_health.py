@@ -35,9 +35,12 @@ async def _examine(settings: Any) -> dict[str, Any]:
     from api.connections import open_connections
     from api.store.health import examine_store
     from api.store.services import open_store
+    from observability import Telemetry
 
-    async with open_connections(settings) as connections, open_store(settings, connections) as services:
+    telemetry = Telemetry.of("brx-sync-cli")
+    async with open_connections(settings, telemetry) as connections, open_store(settings, connections) as services:
         found = (await examine_store(services)).model_dump(mode="json")
+    telemetry.close()
     if not settings.central_api_base_url:
         # No shop belongs to this installation: that is no fault of its workers.
         del found["components"]["central"]
