@@ -74,6 +74,8 @@ def show_addresses(console: Console, service: RunningService, user_id: UUID) -> 
     console.print()
     for name, address in (
         ("API", f"{service.api_url}/docs"),
+        # Behind the #: that part of an address stays in the browser.
+        ("Dashboard", f"{service.api_url}/dashboard#token={service.access_token(user_id, ['operator'])}"),
         ("Temporal Web UI", temporal),
         ("this sync in it", latest_run_url(temporal, bulk_sync_id(user_id))),
         ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
