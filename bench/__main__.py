@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import bridge, bridge_stages, bucket, bulk, edits, purchases, store, table, webhooks
+from bench import bridge, bridge_stages, bucket, bulk, edits, purchases, scale, store, table, webhooks
 from bench.campaign import Say
 from bench.errors import BenchError
 from bench.rows import LATEST, Row, record
@@ -19,7 +19,7 @@ DATA_DIR: Final = Path(".devstack/bench")
 Only = Annotated[
     str,
     typer.Option(
-        help="a group (bulk, bucket, webhook, edits, purchase, store, bridge) or one of its rows; all when empty"
+        help="a group (bulk, bucket, webhook, edits, purchase, store, bridge, scale) or one of its rows; all when empty"
     ),
 ]
 Size = Annotated[int | None, typer.Option(min=10_000, help="products of bulk, rows of bridge; 1,000,000 unless given")]
@@ -46,6 +46,7 @@ def main(
         "store": lambda say: store.run(data_dir, say),
         "bridge_stages": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
         "bridge": lambda say: bridge.run(data_dir, n or bridge.ROWS, say),
+        "scale": lambda say: scale.run(data_dir, results.parent, say),
     }
     chosen = [only] if only in groups else [group for group in groups if wanted(group, only)]
     if not chosen:
