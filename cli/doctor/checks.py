@@ -12,7 +12,7 @@ import httpx
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
@@ -68,7 +68,7 @@ async def staging(settings: Settings) -> str:
 
 async def postgresql(settings: Settings) -> str:
     """PostgreSQL answers and is new enough (NULLS NOT DISTINCT came with 15)."""
-    number = int(await _scalar(settings, "SHOW server_version_num"))
+    number = int(await _scalar(settings, text("SHOW server_version_num")))
     if number < _OLDEST_POSTGRESQL:
         raise ValueError(f"PostgreSQL {number // 10_000} is too old, 15 is needed")
     return f"PostgreSQL {number // 10_000}.{number % 10_000}"
@@ -76,7 +76,7 @@ async def postgresql(settings: Settings) -> str:
 
 async def schema(settings: Settings) -> str:
     """The schema is the one this code was written for."""
-    found, wanted = await _scalar(settings, "SELECT version_num FROM alembic_version"), _head()
+    found, wanted = await _scalar(settings, text("SELECT version_num FROM alembic_version")), _head()
     if found != wanted:
         raise ValueError(f"the schema is at revision {found}, this code needs {wanted}")
     return f"revision {found}"
@@ -155,13 +155,13 @@ def all_checks(problems: list[str]) -> tuple[Check, ...]:
     )
 
 
-async def _scalar(settings: Settings, statement: str) -> str:
+async def _scalar(settings: Settings, statement: TextClause) -> str:
     if not settings.database_url.startswith("postgresql+asyncpg://"):
         raise ValueError("DATABASE_URL must be postgresql+asyncpg://")
     database = Database.connect(settings.database_url, pool_size=1, max_overflow=0)
     try:
         async with database.begin() as connection:
-            return str(await connection.scalar(text(statement)))
+            return str(await connection.scalar(statement))
     finally:
         await database.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -14,10 +15,13 @@ import pytest
 from temporalio.client import Client
 
 from cli.demo.books import Simulator, compare, local_stock
+from db.vault import Vault
 from devstack import DevStack, NotReadyError
 from devstack.addresses import Addresses
 from devstack.keys import PRIVATE_KEY_FILE, DevelopmentKeys
 from devstack.service import CARDTRADER_TOKEN, RunningService, ServiceOptions, start_service
+from devstack.simulators.apismith.erp import Sizes
+from tests.helpers.canaries import Canaries, Visitor, histories, logs_of, opening_client
 from tests.helpers.fake_api import CommandLine
 from workflows.cards.schedules import RECONCILE
 
@@ -31,8 +35,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         products=PRODUCTS,
         workers={"worker": ("bulk-sync", "high-priority", "default")},
         # So seldom that none will be met.
-        variables={"RECONCILE_INTERVAL_HOURS": "167", "RECEIPT_RETRY_SCHEDULE": "0.5s", "ORDER_SWEEP_SECONDS": "1"},
+        variables={
+            "RECONCILE_INTERVAL_HOURS": "167",
+            "RECEIPT_RETRY_SCHEDULE": "0.5s",
+            "ORDER_SWEEP_SECONDS": "1",
+            # Everything here works as well with what travels through Temporal sealed.
+            "TEMPORAL_PAYLOAD_ENCRYPTION": "on",
+        },
         callbacks=True,
+        erp=Sizes(sites=3, items=5, orders=12, order_lines=5),
     )
     with DevStack(data_dir, services={"postgres", "valkey", "temporal"}, durable=False, environ={}) as stack:
         running = start_service(stack, options)
@@ -162,3 +173,29 @@ def test_the_flow_of_the_marketplace_shows_the_signed_events(
     assert re.match(r"Replay \S+ of numbers 1 to \d", replayed.out), replayed
     stranger = brx("marketplace", "webhooks", "org-1", *place, service.access_token(uuid.uuid4()))
     assert (stranger.code, stranger.err) == (1, "forbidden: The token does not speak for this organization.\n")
+
+
+async def test_no_secret_and_no_person_comes_to_light(
+    brx: CommandLine, service: RunningService, user: uuid.UUID
+) -> None:
+    """Not in a log, an error, a metric or a history, whatever went through the four contexts."""
+    canaries = Canaries()
+    assert brx("link", user).code == 0
+    assert brx("sync", "start", user, "--follow").code == 0
+    await asyncio.to_thread(Visitor(service, canaries, user).visit)
+    assert len(canaries.sent) > 25
+    for refusal in canaries.refusals:
+        assert canaries.found_in(refusal) == set(), refusal
+    for name, log in logs_of(service):
+        assert log, name
+        assert canaries.found_in(log) == set(), name
+    async with httpx.AsyncClient(base_url=service.api_url) as http:
+        assert canaries.found_in((await http.get("/metrics")).text) == set()
+    client = await opening_client(service, Vault([service.keys.fernet_key]))
+    told = [history async for history in histories(client)]
+    kinds = {history.workflow_id.split(":")[0] for history in told}
+    assert kinds >= {"bulk-sync", "account", "bridge-batch", "callback", "order-import"}
+    for history in told:
+        assert canaries.found_in(history.text) == set(), history.workflow_id
+        assert history.encodings <= {"binary/encrypted"}, history.workflow_id
+    assert any(history.encodings for history in told)
