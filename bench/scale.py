@@ -138,11 +138,11 @@ def _per_core(costs: UnitCosts) -> str:
         """Two digits are as many as a noisy machine deserves."""
         return f"{float(f'{1000 / costs[act][process]:.1e}'):,.0f}"
 
+    received, kept = most("webhook", "api"), most("webhook", "postgres")
     bought, compared = most("purchase", "workers"), most("product compared", "workers")
     return (
-        f"So a second of one core is {most('webhook', 'api')} webhooks of an API; {bought} purchases or {compared} compared\n"
-        f"products of a worker; {most('webhook', 'postgres')} webhooks of PostgreSQL. None of these is a promise for full\n"
-        "cores: queues grow before."
+        f"So a second of one core is {received} webhooks of an API; {bought} purchases or {compared} compared products\n"
+        f"of a worker; {kept} webhooks of PostgreSQL. None of these is a promise for full cores: queues grow before."
     )
 
 
