@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -214,6 +215,35 @@ async def test_dead_letters_are_replayed_in_order_and_a_replay_goes_on_after_a_f
     assert (one["firstSequence"], one["lastSequence"]) == (1, 1)
     missing = await consumer.send("POST", path, {"eventId": str(uuid4())})
     assert (missing.status_code, missing.json()) == (404, {"error": "Event not found"})
+
+
+async def test_a_replay_that_was_stopped_goes_on_behind_the_last_that_arrived(consumer: Consumer) -> None:
+    endpoint = await consumer.listen()
+    told = [await tell(consumer, n=number) for number in range(3)]
+    await in_state(consumer, endpoint, *["delivered"] * 3)
+    consumer.receiver.behave(consumer.inbox("a"), Manners([200, 503]))
+    path = f"/webhooks/{endpoint['id']}"
+    replay = await consumer.ask("POST", f"{path}/replay", {"fromSequence": 1, "toSequence": 3})
+
+    async def stands(state: str, sent: int) -> Any:
+        shown = await consumer.ask("GET", f"{path}/replays/{replay['id']}")
+        assert (shown["state"], shown["sent"], shown["afterSequence"]) == (state, sent, sent)
+        return shown
+
+    await eventually(partial(stands, "running", 1), 45)
+    await consumer.ask("POST", f"{path}/pause")
+    assert (await eventually(partial(stands, "stopped", 1), 45))["lastError"]
+    assert (await consumer.send("POST", f"{path}/replays/{replay['id']}/resume")).status_code == 409
+    before = len(consumer.received())
+    consumer.receiver.behave(consumer.inbox("a"), Manners([200]))
+    await consumer.ask("POST", f"{path}/resume")
+    assert (await consumer.ask("POST", f"{path}/replays/{replay['id']}/resume"))["state"] == "running"
+    await eventually(partial(stands, "completed", 3), 45)
+    assert [one.headers["x-event-id"] for one in consumer.received()[before:]] == told[1:]
+    assert (await consumer.ask("POST", f"{path}/replays/{replay['id']}/resume"))["state"] == "completed"
+    other = await consumer.listen("b", "sync.failed")
+    hidden = await consumer.send("GET", f"/webhooks/{other['id']}/replays/{replay['id']}")
+    assert (hidden.status_code, hidden.json()) == (404, {"error": "Replay not found"})
 
 
 async def test_unregistering_ends_everything(consumer: Consumer) -> None:

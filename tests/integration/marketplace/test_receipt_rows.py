@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from db.ids import new_id
 from db.marketplace import receipts, stores
@@ -160,3 +161,27 @@ async def test_registering_at_the_same_time_makes_one(organization: Organization
     assert len({log.id for log in logs}) == 1
     assert len({await organization.store() for _ in range(3)}) == 1
     assert new_id().version == 7
+
+
+async def test_stores_with_something_due_are_found_by_their_receipts_index(organization: Organization) -> None:
+    store_id = await organization.store()
+    await organization.rows(
+        "INSERT INTO sync_logs (id, store_id, receipt, status, next_retry_at)"
+        " SELECT gen_random_uuid(), :id, n::text, 'success', NULL FROM generate_series(1, 20000) AS n",
+        id=store_id,
+    )
+    await organization.receipt(store_id, "due", due=True)
+    await organization.rows("ANALYZE sync_logs")
+    async with organization.database.begin() as connection:
+        names = {"after": stores.NO_STORE, "most": 500}
+        rows = await connection.execute(text(f"EXPLAIN {stores._DUE.text}"), names)
+        plan = "\n".join(row[0] for row in rows)
+        assert store_id in await stores.with_due_receipts(connection, most=500)
+    assert "idx_sync_logs_due" in plan
+    assert "Seq Scan" not in plan
+    assert "marketplace_stores" not in plan
+
+
+async def test_registering_a_store_at_the_same_time_makes_one(organization: Organization) -> None:
+    found = await asyncio.gather(*(organization.store() for _ in range(10)))
+    assert len(set(found)) == 1
