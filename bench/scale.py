@@ -141,7 +141,7 @@ def _per_core(costs: UnitCosts) -> str:
     received, kept = most("webhook", "api"), most("webhook", "postgres")
     bought, compared = most("purchase", "workers"), most("product compared", "workers")
     return (
-        f"So a second of one core is {received} webhooks of an API; {bought} purchases or {compared} compared products\n"
+        f"A second of one core is {received} webhooks of an API, {bought} purchases or {compared} compared products\n"
         f"of a worker; {kept} webhooks of PostgreSQL. None of these is a promise for full cores: queues grow before."
     )
 
