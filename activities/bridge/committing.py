@@ -21,6 +21,7 @@ from db.bridge.batches import Work
 from db.bridge.children import Wait
 from db.bridge.pages import Claimed, Done
 from db.bridge.record_state import Told
+from domain.pipeline.key_sets import packed, unpacked
 from domain.pipeline.metrics import Metrics
 from domain.pipeline.watermark import mark
 
@@ -65,31 +66,40 @@ class Outcomes:
         """Rows that the hub took."""
         return self.verdict.to_tell & ~self.failed & ~self.waiting
 
-    def state(self) -> Told:
-        """What the hub holds now."""
-        rows = self.verdict.examined.page.rows
-        uids = [self.uids.get(row) for row in self.told.arg_true()]
-        keys, datas = rows.key.filter(self.told), rows.data.filter(self.told)
-        versions = rows.rowversion.filter(self.told).to_list()
-        raws = [self.verdict.examined.raw_hash(row) for row in self.told.arg_true()]
-        return Told(keys.to_list(), datas.to_list(), versions, raws, uids)
+    def state(self, *, over: bool) -> Told:
+        """What the hub holds now: of rows that were known, or of the others. In the keys' order: neighbours share the
+        pages of an index."""
+        verdict = self.verdict
+        rows = verdict.examined.page.rows
+        new = verdict.outcome.rows("insert") & ~rows.key.is_in(verdict.revived.implode())
+        which = self.told & (~new if over else new)
+        frame = pl.DataFrame([rows.key.alias("key"), rows.data.alias("data"), rows.rowversion.alias("rowversion")])
+        found = frame.with_row_index("row").filter(which).sort("key")
+        places = found["row"].to_list()
+        return Told(
+            packed(found["key"]),
+            packed(found["data"]),
+            found["rowversion"].to_list(),
+            packed(map(verdict.examined.raw_hash, places)),
+            list(map(self.uids.get, places)),
+        )
 
-    def unchanged(self) -> tuple[list[bytes], list[bytes]]:
-        """Keys of the rows that were read and say nothing new, and the hashes of their bytes."""
+    def unchanged(self) -> tuple[bytes, bytes]:
+        """Keys of the rows that were read and say nothing new, and the hashes of their bytes; packed."""
         which = self.verdict.outcome.rows("unchanged")
-        raws = [self.verdict.examined.raw_hash(row) for row in which.arg_true()]
-        return self.verdict.examined.page.rows.key.filter(which).to_list(), raws
+        raws = map(self.verdict.examined.raw_hash, which.arg_true())
+        return packed(self.verdict.examined.page.rows.key.filter(which)), packed(raws)
 
     def settled_keys(self) -> list[bytes]:
         """Keys of which no row failed: their letters are answered, and they wait for nothing but `waits`."""
         key = self.verdict.examined.page.rows.key
         failed = set(key.filter(self.failed))
         used = [one for one in key.filter(~self.failed).drop_nulls().unique() if one not in failed]
-        return [*used, *self.verdict.examined.recalled.keys]
+        return [*used, *unpacked(self.verdict.examined.recalled.keys)]
 
     def metrics(self) -> Metrics:
         """Rows by stage and fate (law L6)."""
-        counted = _with_recalled(self.verdict.outcome.metrics(self.waiting), len(self.verdict.examined.recalled.keys))
+        counted = _with_recalled(self.verdict.outcome.metrics(self.waiting), self.verdict.examined.recalled.count)
         refused = _marking(pl.zeros(self.failed.len(), dtype=pl.Boolean, eager=True), self.refused)
         return replace(
             counted,
@@ -131,7 +141,9 @@ async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, 
     """State, letters and waits; returns the keys of children that were given up."""
     scope, uid = work.scope, work.uid
     scheme = work.obeyed.entity.hash_scheme
-    await record_state.write(connection, scope, uid, outcomes.state(), scheme=scheme)
+    await record_state.by_index(connection)
+    for over in (False, True):
+        await record_state.write(connection, scope, uid, outcomes.state(over=over), scheme=scheme, over=over)
     if work.sync_type == "full":
         # Else a change of configuration, or of the stages, would have them read again in every sync.
         await record_state.recognise(connection, scope, *outcomes.unchanged())

@@ -13,12 +13,13 @@ from activities.bridge import payloads
 from activities.bridge.recalling import STAGES, Arrived, Recalled, nothing
 from activities.bridge.telling import Record
 from db.bridge.children import Wait
-from db.bridge.record_state import Differing
+from db.bridge.record_state import Compared
 from domain.pipeline import key_sets
 from domain.pipeline.columns import from_rows
 from domain.pipeline.definition import Definition
 from domain.pipeline.delta import STORED, decide
 from domain.pipeline.kept import KeptRow, Resumption, made_by
+from domain.pipeline.key_sets import KEY_BYTES
 from domain.pipeline.page import Outcome, Prepared, prepare
 from domain.pipeline.parents import Awaited, awaited, parent_keys
 from domain.pipeline.payload import payloads as told_payloads
@@ -48,12 +49,12 @@ class Examined:
     @cached_property
     def keys(self) -> bytes:
         """The distinct keys of all rows, packed."""
-        return key_sets.packed([*self.recalled.keys, *self.page.keys])
+        return self.recalled.keys + key_sets.packed(self.page.keys)
 
     @property
     def is_at_odds(self) -> bool:
         """Whether a row that was not recalled has the key of one that was: the stages are to tell which stands."""
-        return not set(self.recalled.keys).isdisjoint(self.page.keys)
+        return key_sets.overlap(self.recalled.keys, key_sets.packed(self.page.keys))
 
     def raw(self, row: int) -> bytes:
         """A row as it came."""
@@ -61,7 +62,8 @@ class Examined:
 
     def raw_hash(self, row: int) -> bytes:
         """What it is recognised by."""
-        return self.arrived.hashes[self.recalled.rest[row]]
+        at = self.recalled.rest[row] * KEY_BYTES
+        return self.arrived.hashes[at : at + KEY_BYTES]
 
     def subject(self, row: int) -> str:
         """What a dead letter about the row is about: its key, or the row itself where that is not known."""
@@ -72,7 +74,8 @@ class Examined:
 
 @dataclass(frozen=True)
 class Judged:
-    """A page after stage 7. `waits` by row; `uids`: the hub's ids as far as they are known, by key."""
+    """A page after stage 7. `waits` by row; `uids`: the hub's ids as far as they are known, by key; `revived`: keys
+    of inserts that are known as deleted."""
 
     examined: Examined
     outcome: Outcome
@@ -80,6 +83,7 @@ class Judged:
     awaited: tuple[Awaited, ...]
     matched: int
     uids: Mapping[bytes, str]
+    revived: pl.Series
 
     @property
     def to_tell(self) -> pl.Series:
@@ -142,14 +146,14 @@ def examine_again(
     return Examined(arrived, nothing(arrived), definition, page, kept)
 
 
-def decided(examined: Examined, differing: Sequence[Differing]) -> tuple[Outcome, int]:
+def decided(examined: Examined, compared: Compared) -> tuple[Outcome, int]:
     """Stage 6, and how many of the page's keys were known and live before the batch."""
     definition = examined.definition
-    stored = _stored(examined, differing)
+    stored = _stored(examined, compared)
     page = examined.page
     decisions = decide(page.rows, page.failed, stored, definition.entity, definition.source)
     matched = int((~stored["deleted"] & ~stored["in_batch"]).sum())
-    return Outcome(page, decisions), matched + len(examined.recalled.keys)
+    return Outcome(page, decisions), matched + examined.recalled.count
 
 
 def wanted_parents(outcome: Outcome, definition: Definition) -> dict[str, pl.Series]:
@@ -160,7 +164,7 @@ def wanted_parents(outcome: Outcome, definition: Definition) -> dict[str, pl.Ser
 def judged(
     examined: Examined,
     decision: tuple[Outcome, int],
-    differing: Sequence[Differing],
+    compared: Compared,
     parents: Mapping[str, Sequence[bytes]],
 ) -> Judged:
     """Stage 7; `parents`: the keys that were found, by entity."""
@@ -170,13 +174,15 @@ def judged(
     waiting = pl.Series([False], dtype=pl.Boolean).new_from_index(0, outcome.decisions.len())
     if missing:
         waiting = waiting.scatter(sorted({one.row for one in missing}), values=True)
-    uids = {one.key: one.target_uid for one in differing if one.target_uid is not None}
-    return Judged(examined, outcome, waiting, missing, matched, uids)
+    uids = {one.key: one.target_uid for one in compared.differing if one.target_uid is not None}
+    revived = pl.Series([one.key for one in compared.differing if one.deleted], dtype=pl.Binary)
+    return Judged(examined, outcome, waiting, missing, matched, uids, revived)
 
 
-def _stored(examined: Examined, differing: Sequence[Differing]) -> pl.DataFrame:
-    """What is known of the page's keys: what differs as it was read, and all others exactly as the rows are."""
-    found = [one for one in differing if one.data is not None]
+def _stored(examined: Examined, compared: Compared) -> pl.DataFrame:
+    """What is known of the page's keys: what differs as it was read, and what does not exactly as the rows are."""
+    # Of two rows with one key each may differ, and one of them may not.
+    found = {one.key: one for one in compared.differing}.values()
     known = pl.DataFrame(
         {
             "key": [one.key for one in found],
@@ -187,7 +193,9 @@ def _stored(examined: Examined, differing: Sequence[Differing]) -> pl.DataFrame:
         },
         schema=STORED,
     )
-    met = pl.Series([one.key for one in differing], dtype=pl.Binary)
-    alike = examined.known.unique("key", keep="any").filter(~pl.col("key").is_in(met.implode()))
+    if not compared.alike:
+        return known
+    same = pl.Series("key", key_sets.unpacked(compared.alike), dtype=pl.Binary).to_frame()
+    alike = examined.known.unique("key", keep="any").join(same, on="key", how="semi").join(known, on="key", how="anti")
     alike = alike.with_columns(deleted=pl.lit(value=False), in_batch=pl.lit(value=False))
     return pl.concat([known, alike.select(STORED.names())])

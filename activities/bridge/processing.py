@@ -39,6 +39,7 @@ from db.bridge.pages import Claimed
 from db.bridge.record_state import Scope
 from db.session import Database
 from domain.pipeline import kept, key_sets
+from domain.pipeline.key_sets import packed
 from domain.pipeline.metrics import Metrics
 from workflows.bridge.contracts import PageCounts, PageRef
 
@@ -115,9 +116,10 @@ class PageProcessing:
         if work.sync_type != "full" or not may_recall(work.obeyed):
             return nothing(arrived)
         async with self._database.begin() as connection:
+            await record_state.by_index(connection)
             for neighbours in (0, 1):
                 keys = await pages.keys_of_last_full(connection, work.scope, page_no, neighbours=neighbours)
-                known = await record_state.remembered(connection, work.scope, work.uid, keys) if keys else {}
+                known = await record_state.remembered(connection, work.scope, work.uid, keys)
                 found = recall(arrived, known)
                 # Rows that came and went have moved others over the edges of the page.
                 if not keys or len(found.rest) <= len(arrived.rows) * MOVED:
@@ -168,14 +170,15 @@ async def _with_taken_values(connection: AsyncConnection, attempt: Attempt, exam
 async def _looked_up(connection: AsyncConnection, work: Work, examined: Examined) -> Judged:
     """Stages 6 and 7, with what is known of the rows and of their parents."""
     known = examined.known
-    columns = (known[name].to_list() for name in ("key", "data", "rowversion"))
-    differing = await record_state.differing(connection, work.scope, work.uid, *columns)
-    decision = await asyncio.to_thread(decided, examined, differing)
+    keys, datas = packed(known["key"]), packed(known["data"])
+    await record_state.by_index(connection)
+    compared = await record_state.compared(connection, work.scope, work.uid, keys, datas, known["rowversion"].to_list())
+    decision = await asyncio.to_thread(decided, examined, compared)
     parents = {
         entity: await record_state.known(connection, Scope(work.scope.source_system, entity), keys.to_list())
         for entity, keys in wanted_parents(decision[0], work.obeyed).items()
     }
-    return await asyncio.to_thread(judged, examined, decision, differing, parents)
+    return await asyncio.to_thread(judged, examined, decision, compared, parents)
 
 
 def counts(metrics: Metrics) -> PageCounts:

@@ -6,15 +6,17 @@ the row. Where keys of a page are tried, the last full sync says: pages change l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
 import xxhash
 
 from domain.pipeline.config import UniqueInBatch
 from domain.pipeline.definition import Definition
+from domain.pipeline.key_sets import KEY_BYTES, places
 
 STAGES: Final = b"1"
 """Changes with what the stages make of a row: all rows are then looked at again."""
@@ -22,39 +24,45 @@ STAGES: Final = b"1"
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The rows of a page as they came, and the hash of each."""
+    """The rows of a page as they came, and the hash of each, 16 bytes one after the other."""
 
     rows: Sequence[msgspec.Raw]
-    hashes: Sequence[bytes]
+    hashes: bytes
 
     @classmethod
     def of(cls, rows: Sequence[msgspec.Raw], definition: Definition) -> Arrived:
         """Hashed for this configuration."""
         seed = xxhash.xxh3_64_intdigest(STAGES + msgspec.json.encode(definition))
         digest = xxhash.xxh3_128_digest
-        return cls(rows, [digest(memoryview(row), seed) for row in rows])
+        return cls(rows, b"".join([digest(memoryview(row), seed) for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Which rows are known to the byte: their keys. `rest`: the places of the others in the page."""
+    """Which rows are known to the byte: their keys, packed. `rest`: the places of the others in the page."""
 
-    keys: tuple[bytes, ...]
-    rest: tuple[int, ...]
+    keys: bytes
+    rest: Sequence[int]
+
+    @property
+    def count(self) -> int:
+        """Of the rows that are known."""
+        return len(self.keys) // KEY_BYTES
 
 
 def nothing(arrived: Arrived) -> Recalled:
     """Every row is looked at."""
-    return Recalled((), tuple(range(len(arrived.rows))))
+    return Recalled(b"", range(len(arrived.rows)))
 
 
-def recall(arrived: Arrived, known: Mapping[bytes, bytes]) -> Recalled:
-    """`known`: keys by hash. Rows that came twice are for the stages to tell apart."""
-    found = [known.get(one) for one in arrived.hashes]
-    keys = tuple(key for key in found if key is not None)
-    if len(set(keys)) < len(keys):
+def recall(arrived: Arrived, known: bytes) -> Recalled:
+    """`known`: pairs of hash and key, one after the other. Rows that came twice are for the stages to tell apart."""
+    hashes, keys = np.hsplit(np.frombuffer(known, np.uint8).reshape(-1, 2 * KEY_BYTES), 2)
+    at = places(arrived.hashes, hashes.tobytes())
+    found = at[at >= 0]
+    if len(np.unique(found)) < len(found):
         return nothing(arrived)
-    return Recalled(keys, tuple(row for row, key in enumerate(found) if key is None))
+    return Recalled(keys[found].tobytes(), np.flatnonzero(at < 0).tolist())
 
 
 def may_recall(definition: Definition) -> bool:

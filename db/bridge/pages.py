@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.bridge.record_state import Scope
 from db.bridge.tables import METRICS, batch_pages, batch_values, sync_batches
-from domain.pipeline.key_sets import unpacked
 from domain.pipeline.metrics import Metrics
 from domain.pipeline.watermark import Mark
 
@@ -120,8 +119,8 @@ async def keys_under_way(connection: AsyncConnection, batch_uid: UUID, page_no: 
     return b"".join(await connection.scalars(others.where(_page["keys"].is_not(None), _page.processed_at.is_(None))))
 
 
-async def keys_of_last_full(connection: AsyncConnection, scope: Scope, page_no: int, *, neighbours: int) -> list[bytes]:
-    """The keys that the last full sync met on this page, and on some before and after it."""
+async def keys_of_last_full(connection: AsyncConnection, scope: Scope, page_no: int, *, neighbours: int) -> bytes:
+    """The keys that the last full sync met on this page, and on some before and after it, packed."""
     last = (
         select(_batch.uid)
         .where(_batch.entity_name == scope.entity_name, _batch.source_system == scope.source_system)
@@ -132,7 +131,7 @@ async def keys_of_last_full(connection: AsyncConnection, scope: Scope, page_no: 
     )
     near = _page.page_no.between(page_no - neighbours, page_no + neighbours)
     packed = await connection.scalars(select(_page["keys"]).where(_page.batch_uid == last, near))
-    return unpacked(b"".join(keys for keys in packed if keys is not None))
+    return b"".join(keys for keys in packed if keys is not None)
 
 
 async def hold_keys(connection: AsyncConnection, batch_uid: UUID, page_no: int, keys: bytes) -> None:

@@ -1,22 +1,22 @@
 """What is known of every row that was told to the hub: its hashes, its rowversion, its id there (`record_state`).
 
-Rows that did not change are not written, so a sync that finds little costs little. Hashes are bytea; pages are arrays.
+Rows that did not change are not written, so a sync that finds little costs little. The hashes of a page are one value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, any_, bindparam, cast, func, literal, select, text, update
+from sqlalchemy import ColumnElement, any_, bindparam, cast, func, literal, select, text, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import NullType
 
 from db.bridge.tables import record_state
-from domain.pipeline.key_sets import KEY_BYTES
 
 _BYTEAS = ARRAY(BYTEA)
 _state = record_state.c
@@ -36,10 +36,10 @@ class Scope:
 
 
 class Differing(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a key whose row is not exactly the known one; `data` is None where nothing is known."""
+    """What is known of a key whose row is not exactly the known one."""
 
     key: bytes
-    data: bytes | None
+    data: bytes
     rowversion: str | None
     target_uid: str | None
     deleted: bool
@@ -47,99 +47,143 @@ class Differing(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Rows that the hub took, column by column."""
+class Compared:
+    """The keys of a page that are known: those that differ, and the others (packed); a key may be in both."""
 
-    keys: Sequence[bytes]
-    datas: Sequence[bytes]
+    differing: Sequence[Differing]
+    alike: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Rows that the hub took, column by column; hashes are packed, one after the other. Best in the keys' order."""
+
+    keys: bytes
+    datas: bytes
     rowversions: Sequence[str | None]
-    raw_hashes: Sequence[bytes]
+    raw_hashes: bytes
     target_uids: Sequence[str | None]
 
 
-# Only what differs comes back: of a page that hardly changed, a hundredth.
-_DIFFERING = text("""
-    SELECT DISTINCT ON (new.key) new.key, known.data_hash, known.rowversion, known.target_uid,
-           known.deleted_at IS NOT NULL, known.last_seen_batch IS NOT DISTINCT FROM cast(:batch AS uuid)
-    FROM unnest(cast(:keys AS bytea[]), cast(:datas AS bytea[]), cast(:rowversions AS text[]))
-         AS new(key, data, rowversion)
-    LEFT JOIN record_state AS known
-      ON known.source_system = :source AND known.entity_name = :entity AND known.bk_hash = new.key
-    WHERE known.data_hash IS DISTINCT FROM new.data OR known.rowversion IS DISTINCT FROM new.rowversion
-       OR known.deleted_at IS NOT NULL OR known.last_seen_batch = cast(:batch AS uuid)
+# Of the rows of a page that hardly changed a hundredth comes back, of new ones nothing. Columns are one value each: as
+# arrays they would cost the driver more than the look-up costs the server. OFFSET 0 keeps the planner, which may know
+# nothing of the table yet, from beginning with all rows of the entity.
+_COMPARE = text("""
+    WITH met AS MATERIALIZED (
+        SELECT known.*, known.deleted_at IS NOT NULL AS deleted,
+               known.last_seen_batch IS NOT DISTINCT FROM cast(:batch AS uuid) AS in_batch,
+               known.data_hash = substring(cast(:datas AS bytea) FROM 32 * place - 31 FOR 32)
+               AND known.rowversion IS NOT DISTINCT FROM new.rowversion AS same
+        FROM json_array_elements_text(cast(:rowversions AS json)) WITH ORDINALITY AS new(rowversion, nth),
+             LATERAL (SELECT cast(nth AS integer) AS place) AS at,
+             LATERAL (SELECT bk_hash, data_hash, rowversion, target_uid, deleted_at, last_seen_batch FROM record_state
+                      WHERE source_system = :source AND entity_name = :entity
+                        AND bk_hash = substring(cast(:keys AS bytea) FROM 16 * place - 15 FOR 16) OFFSET 0) AS known
+    ), alike AS (SELECT bk_hash FROM met WHERE same AND NOT deleted AND NOT in_batch)
+    SELECT string_agg(bk_hash, cast('' AS bytea)), NULL, NULL, NULL, NULL, NULL FROM alike
+    UNION ALL
+    SELECT bk_hash, data_hash, rowversion, target_uid, deleted, in_batch FROM met WHERE NOT same OR deleted OR in_batch
 """)
 
+_BY_INDEX: Final = select(func.set_config("enable_seqscan", "off", true()))
+
+# Who finds a key that was not there sees the database's refusal, and looks again: cheaper by half than to ask each row.
 _INSERT = text("""
     INSERT INTO record_state (source_system, entity_name, bk_hash, data_hash, rowversion, hash_scheme, raw_hash,
                               target_uid, last_seen_batch)
-    SELECT :source, :entity, new.key, new.data, new.rowversion, :scheme, new.raw, new.target, cast(:batch AS uuid)
-    FROM unnest(cast(:keys AS bytea[]), cast(:datas AS bytea[]), cast(:rowversions AS text[]), cast(:raws AS bytea[]),
-                cast(:targets AS text[]))
-         AS new(key, data, rowversion, raw, target)
+    SELECT :source, :entity, substring(cast(:keys AS bytea) FROM 16 * place - 15 FOR 16),
+           substring(cast(:datas AS bytea) FROM 32 * place - 31 FOR 32), rowversion, :scheme,
+           substring(cast(:raws AS bytea) FROM 16 * place - 15 FOR 16), target, cast(:batch AS uuid)
+    FROM ROWS FROM (json_array_elements_text(cast(:rowversions AS json)),
+                    json_array_elements_text(cast(:targets AS json)))
+         WITH ORDINALITY AS new(rowversion, target, nth), LATERAL (SELECT cast(nth AS integer) AS place) AS at
+""")
+
+_OVER = text("""
     ON CONFLICT (source_system, entity_name, bk_hash) DO UPDATE
     SET data_hash = excluded.data_hash, rowversion = excluded.rowversion, hash_scheme = excluded.hash_scheme,
         raw_hash = excluded.raw_hash, target_uid = coalesce(excluded.target_uid, record_state.target_uid),
         last_seen_batch = excluded.last_seen_batch, deleted_at = NULL
 """)
+_WRITE_OVER = text(f"{_INSERT.text}{_OVER.text}")
 
 _RECOGNISE = text("""
-    UPDATE record_state AS known SET raw_hash = new.raw
-    FROM unnest(cast(:keys AS bytea[]), cast(:raws AS bytea[])) AS new(key, raw)
-    WHERE known.source_system = :source AND known.entity_name = :entity AND known.bk_hash = new.key
-      AND known.deleted_at IS NULL AND known.raw_hash IS DISTINCT FROM new.raw
+    UPDATE record_state SET raw_hash = found.new_hash
+    FROM (SELECT known.at, substring(cast(:raws AS bytea) FROM 16 * place - 15 FOR 16) AS new_hash
+          FROM generate_series(1, length(cast(:keys AS bytea)) / 16) AS place,
+               LATERAL (SELECT ctid AS at FROM record_state
+                        WHERE source_system = :source AND entity_name = :entity
+                          AND bk_hash = substring(cast(:keys AS bytea) FROM 16 * place - 15 FOR 16) OFFSET 0) AS known
+         ) AS found
+    WHERE record_state.ctid = found.at AND record_state.deleted_at IS NULL
+      AND record_state.raw_hash IS DISTINCT FROM found.new_hash
+""")
+
+_REMEMBERED = text("""
+    SELECT string_agg(known.raw_hash || known.bk_hash, cast('' AS bytea))
+    FROM generate_series(1, length(cast(:keys AS bytea)) / 16) AS place,
+         LATERAL (SELECT raw_hash, bk_hash, deleted_at, last_seen_batch FROM record_state
+                  WHERE source_system = :source AND entity_name = :entity
+                    AND bk_hash = substring(cast(:keys AS bytea) FROM 16 * place - 15 FOR 16) OFFSET 0) AS known
+    WHERE known.deleted_at IS NULL AND known.raw_hash IS NOT NULL
+      AND known.last_seen_batch IS DISTINCT FROM cast(:batch AS uuid)
 """)
 
 
-async def differing(
+async def by_index(connection: AsyncConnection) -> None:
+    """Have this transaction find keys by the index only: a plan may be older than the rows, and would read them all."""
+    await connection.execute(_BY_INDEX)
+
+
+async def compared(
     connection: AsyncConnection,
     scope: Scope,
     batch_uid: UUID,
-    keys: Sequence[bytes],
-    datas: Sequence[bytes],
+    keys: bytes,
+    datas: bytes,
     rowversions: Sequence[str | None],
-) -> list[Differing]:
-    """Of a page's rows: what is known of each key, except where a live row is known with this hash and rowversion.
+) -> Compared:
+    """A page's rows (hashes packed) with what is known of their keys; alike: live, with this hash and rowversion.
 
-    A key of which a row of the same batch was written before is always among them.
+    A key of which a row of the same batch was written before always differs.
     """
-    page = {"keys": keys, "datas": datas, "rowversions": rowversions, "batch": batch_uid}
-    found = await connection.execute(_DIFFERING, {**scope.named, **page})
-    return [Differing(*row) for row in found]
+    page = {"keys": keys, "datas": datas, "rowversions": _json(rowversions), "batch": batch_uid}
+    alike, *differing = await connection.execute(_COMPARE, {**scope.named, **page})
+    return Compared([Differing(*row) for row in differing], alike[0] or b"")
 
 
-async def remembered(
-    connection: AsyncConnection, scope: Scope, batch_uid: UUID, keys: Sequence[bytes]
-) -> dict[bytes, bytes]:
-    """Of live rows that this batch did not write: their key, by the hash of the row as the hub was last told of it."""
-    packed = func.string_agg(_state.raw_hash.concat(_state.bk_hash), cast(literal(b""), BYTEA))
-    before = _state.last_seen_batch.is_distinct_from(batch_uid)
-    query = select(packed).where(*_live(scope), _is_one_of(keys), before, _state.raw_hash.is_not(None))
-    pairs: bytes = (await connection.execute(query)).scalar() or b""
-    size = KEY_BYTES
-    return {pairs[at : at + size]: pairs[at + size : at + 2 * size] for at in range(0, len(pairs), 2 * size)}
+async def remembered(connection: AsyncConnection, scope: Scope, batch_uid: UUID, keys: bytes) -> bytes:
+    """Of these live rows, unless this batch wrote them: the hash of the row as the hub was last told of it, and its
+    key, one pair of 32 bytes after the other."""
+    asked = {**scope.named, "keys": keys, "batch": batch_uid}
+    return await connection.scalar(_REMEMBERED, asked) or b""
 
 
-async def recognise(
-    connection: AsyncConnection, scope: Scope, keys: Sequence[bytes], raw_hashes: Sequence[bytes]
-) -> None:
-    """Rows that were read and found unchanged are known by these bytes from now on."""
+async def recognise(connection: AsyncConnection, scope: Scope, keys: bytes, raw_hashes: bytes) -> None:
+    """Rows that were read and found unchanged are known by these bytes from now on; both packed."""
     if keys:
         await connection.execute(_RECOGNISE, {**scope.named, "keys": keys, "raws": raw_hashes})
 
 
-async def write(connection: AsyncConnection, scope: Scope, batch_uid: UUID, told: Told, *, scheme: str) -> None:
-    """Note what the hub holds now; each key at most once."""
+async def write(
+    connection: AsyncConnection, scope: Scope, batch_uid: UUID, told: Told, *, scheme: str, over: bool
+) -> None:
+    """Note what the hub holds now, each key at most once; `over` what is known, else rows of keys that are not there.
+
+    Raises:
+        IntegrityError: one of them is there by now.
+    """
     if told.keys:
         page = {
             "keys": told.keys,
             "datas": told.datas,
-            "rowversions": told.rowversions,
+            "rowversions": _json(told.rowversions),
             "raws": told.raw_hashes,
-            "targets": told.target_uids,
+            "targets": _json(told.target_uids),
             "batch": batch_uid,
             "scheme": scheme,
         }
-        await connection.execute(_INSERT, {**scope.named, **page})
+        await connection.execute(_WRITE_OVER if over else _INSERT, {**scope.named, **page})
 
 
 async def known(connection: AsyncConnection, scope: Scope, keys: Sequence[bytes]) -> list[bytes]:
@@ -184,6 +228,10 @@ def _of(scope: Scope) -> tuple[ColumnElement[bool], ...]:
 
 def _live(scope: Scope) -> tuple[ColumnElement[bool], ...]:
     return *_of(scope), _state.deleted_at.is_(None)
+
+
+def _json(values: Sequence[str | None]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _is_one_of(keys: Sequence[bytes]) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 KEY_BYTES: Final = 16
 _HALVES: Final = np.dtype([("high", "<u8"), ("low", "<u8")])
@@ -35,7 +36,30 @@ def count_distinct(keys: bytes) -> int:
 
 def overlap(keys: bytes, others: bytes) -> bool:
     """Whether any key is in both."""
+    # Halves are numbers, which sort ten times as fast; where none is in both, no key is.
+    if not np.isin(np.frombuffer(keys, _HALVES)["high"], np.frombuffer(others, _HALVES)["high"]).any():
+        return False
     return len(absent(keys, others)) < count_distinct(keys)
+
+
+def places(keys: bytes, among: bytes) -> NDArray[np.int64]:
+    """Where each key is among the others, which differ from each other; -1 where it is not."""
+    wanted, others = np.frombuffer(keys, _HALVES), np.frombuffer(among, _HALVES)
+    if not len(others):
+        return np.full(len(wanted), -1)
+    order = np.argsort(others["high"], kind="stable")
+    first = np.searchsorted(others["high"], wanted["high"], sorter=order)
+    found = order[np.minimum(first, len(others) - 1)]
+    alike = others["high"][found] == wanted["high"]
+    same = alike & (others["low"][found] == wanted["low"])
+    if (alike & ~same).any():
+        return np.array([_place(one, others) for one in wanted], np.int64)
+    return np.where(same, found, -1)
+
+
+def _place(key: np.void, among: NDArray[np.void]) -> int:
+    found = np.flatnonzero(among == key)
+    return int(found[0]) if len(found) else -1
 
 
 def unpacked(keys: bytes) -> list[bytes]:

@@ -18,11 +18,13 @@ from clients.apismith import SourceUnusable
 from domain.pipeline.columns import from_rows
 from domain.pipeline.config import Entity, FieldMapping, OracleType, Source, SourceField, UniqueInBatch
 from domain.pipeline.definition import Definition
+from domain.pipeline.key_sets import unpacked
 from domain.pipeline.page import prepare
 from domain.pipeline.payload import delivered, json_rows
 
 TEXTS = st.text(st.characters() | st.just("\ud800"), max_size=5)
 ROWS = st.lists(st.dictionaries(TEXTS, TEXTS | st.integers() | st.none() | st.lists(TEXTS, max_size=2), max_size=3))
+KEY = b"key of sixteen b"
 PLAIN = Definition(
     entity=Entity(name="items", key=("no",)), source=Source(name="erp"), connector="items", target="items"
 )
@@ -63,13 +65,14 @@ def test_rows_are_recognised_by_their_bytes_and_their_configuration() -> None:
     arrived = Arrived.of(rows, PLAIN)
     assert arrived.hashes == Arrived.of(rows, PLAIN).hashes
     other = msgspec.structs.replace(PLAIN, entity=Entity(name="items", key=("no",), infer=True))
-    assert set(arrived.hashes).isdisjoint(Arrived.of(rows, other).hashes)
-    assert recall(arrived, {arrived.hashes[1]: b"key"}) == Recalled((b"key",), (0,))
+    assert set(unpacked(arrived.hashes)).isdisjoint(unpacked(Arrived.of(rows, other).hashes))
+    assert recall(arrived, unpacked(arrived.hashes)[1] + KEY) == Recalled(KEY, [0])
+    assert recall(arrived, b"") == Recalled(b"", [0, 1])
 
 
 def test_a_row_that_came_twice_is_for_the_stages() -> None:
     arrived = Arrived.of([msgspec.Raw(b'{"no":1}')] * 2, PLAIN)
-    assert recall(arrived, {arrived.hashes[0]: b"key"}) == Recalled((), (0, 1))
+    assert recall(arrived, unpacked(arrived.hashes)[0] + KEY) == Recalled(b"", range(2))
 
 
 def test_where_values_are_unique_every_row_is_read() -> None:
