@@ -10,12 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from opentelemetry.metrics import Meter, NoOpMeter
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from domain.cards.drift import Kind
+from domain.marketplace.delivery import DELIVERY_STATES
+from domain.marketplace.receipts import RECEIPT_STATES
+
+_SYNC_ENDS: Final = ("completed", "completed_with_errors", "failed", "cancelled")
+ENDS: Final = {"bulk_sync": _SYNC_ENDS, "bridge_batch": _SYNC_ENDS, "purchase": ("completed", "refused")}
+DELIVERIES: Final = (*DELIVERY_STATES, "postponed")
+DRIFT_KINDS: Final = get_args(Kind)
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
@@ -42,6 +50,20 @@ class ActivityMeasures:
         self._imports = meter.create_counter(
             "brx_sync_order_imports", description="Receipts asked for, by what became of them"
         )
+
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """What is alerted on is there before the first of it: a rate over a series that is born is no rate."""
+        for operation_type, statuses in ENDS.items():
+            for status in statuses:
+                self._operations.add(0, {"operation_type": operation_type, "status": status})
+        for outcome in DELIVERIES:
+            self._deliveries.add(0, {"outcome": outcome})
+        for outcome in RECEIPT_STATES:
+            self._imports.add(0, {"outcome": outcome})
+        for kind in DRIFT_KINDS:
+            self._drift.add(0, {"kind": kind, "cause": "unknown"})
 
     def items(self, operation_type: str, **counts: int) -> None:
         """So many rows, events or changes of each action."""

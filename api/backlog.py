@@ -1,4 +1,4 @@
-"""What waits, for Prometheus: rows of every context, tasks of every task queue.
+"""What waits, for Prometheus: rows of every context, tasks of every task queue; and what /health/ready would say.
 
 Read while a page is made, at most every `FRESH_SECONDS` whoever asks how often, each source within `READ_SECONDS`.
 A source that does not answer is missing on the page and has 0 in `brx_sync_backlog_readable`; the page comes anyway.
@@ -42,6 +42,7 @@ _GAUGES: Final = {
     "brx_sync_task_queue_depth": "Tasks that no worker has taken yet, by Temporal's estimate",
     "brx_sync_task_queue_age_seconds": "How long the oldest of them has waited",
     "brx_sync_task_queue_pollers": "Workers that ask for tasks",
+    "brx_sync_component_healthy": "1 when what /health/ready asks is well, else 0",
 }
 _READABLE: Final = "brx_sync_backlog_readable"
 _KINDS: Final = {
@@ -67,9 +68,14 @@ class Backlogs:
     """The latest figures of some sources, by their names."""
 
     def __init__(
-        self, meter: Meter, sources: Mapping[str, Source], clock: Callable[[], float] = time.monotonic
+        self,
+        meter: Meter,
+        sources: Mapping[str, Source],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
-        self._sources, self._clock = sources, clock
+        self._sources, self._clock, self._read_seconds = sources, clock, read_seconds
         self._figures: list[Figure] = []
         self._read_at: float | None = None
         self._turn = asyncio.Lock()
@@ -89,7 +95,7 @@ class Backlogs:
 
     async def _ask(self, name: str, source: Source) -> list[Figure]:
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self._read_seconds):
                 figures = await source()
         except Exception as error:
             # The exception's own text may hold an address or a user name.

@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from api.backlog import Figure, Source
 from api.deps import ServicesDep
 from api.errors import WorkerUnavailable
 from api.probes import Probe
@@ -95,6 +96,19 @@ async def report(probes: Mapping[str, Probe]) -> HealthReport:
     return HealthReport(
         **dict(components), status=overall(found), service=SERVICE, version=service_version(), components=components
     )
+
+
+def readiness(probes: Mapping[str, Probe]) -> Source:
+    """The same as figures: 1 for each dependency that is well."""
+
+    async def read() -> list[Figure]:
+        found = await asyncio.gather(*(examine(probe) for probe in probes.values()))
+        return [
+            Figure("brx_sync_component_healthy", {"component": name}, int(component.status == "healthy"))
+            for name, component in zip(probes, found, strict=True)
+        ]
+
+    return read
 
 
 def overall(found: list[Component]) -> Health:

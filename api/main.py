@@ -28,9 +28,9 @@ from api.callers import CallerLimits, Callers, Klass, read_networks
 from api.cards.router import cards_routers
 from api.cards.services import open_cards
 from api.connections import Connections, open_connections
+from api.dashboard.router import dashboard_router
 from api.docs_page import docs_router
 from api.errors import ApiError
-from api.dashboard.router import dashboard_router
 from api.marketplace import errors as marketplace_errors
 from api.marketplace.router import marketplace_routers
 from api.marketplace.services import open_marketplace
@@ -168,7 +168,7 @@ def _mounted(app: FastAPI) -> dict[str, FastAPI]:
 
 def _backlogs(meter: Meter, opened: Opened, root: Services) -> Backlogs:
     rows = {name: of_context(name, services.database) for name, services in opened.items() if name in OPENERS}
-    return Backlogs(meter, {**rows, **root.backlogs})
+    return Backlogs(meter, {**rows, **root.backlogs, "health": health.readiness(root.probes)})
 
 
 @asynccontextmanager

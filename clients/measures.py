@@ -74,6 +74,10 @@ class ClientMeasures:
             description="Of the circuits this process has met: 1 when any is open, else 0",
         )
 
+        # What is alerted on is there before the first of it: a rate over a series that is born is no rate.
+        self._hits.add(0)
+        self._broken.add(0, {"service": CARDTRADER, "error_type": "unavailable"})
+
     def passed(self, limit: str, klass: str, waited: float) -> None:
         """A limiter let a request pass."""
         self._acquired.add(1, {"limit": limit, "class": klass, "allowed": "true"})
