@@ -87,8 +87,8 @@ async def judge(world: World) -> list[str]:
             broken.append(f"{name}: {difference}, {len(erp)} rows of the ERP, {len(hub)} records")
         if live.get(name) != len(erp):
             broken.append(f"{name}: {live.get(name)} rows are known of {len(erp)}")
-        told = verdicts[name]["verdicts"]
-        if told["inserted"] - told.get("deleted", 0) != len(hub):
+        told = verdicts.get(name, {}).get("verdicts", {})
+        if told.get("inserted", 0) - told.get("deleted", 0) != len(hub):
             broken.append(f"L4: {name}: {told} came to {len(hub)} records")
     return broken
 

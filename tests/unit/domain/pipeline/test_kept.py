@@ -151,7 +151,8 @@ KINDS = st.sampled_from([kind for kind in Kind if kind is not Kind.ABSENT])
 CELLS = st.tuples(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5), KINDS)
 
 
-@given(st.lists(st.dictionaries(st.sampled_from("abc"), CELLS)))
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), CELLS), max_size=6))
 def test_rows_and_columns_are_the_same(rows: list[dict[str, tuple[str | None, Kind]]]) -> None:
     assert rows_of(table_of(rows)) == rows
     assert table_of(rows).height == len(rows)
