@@ -34,7 +34,7 @@ _BODY: Final[dict[str, Any]] = {
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
-_ANSWERS: Final = documented(400, 401, 409, 413, 422)
+_ANSWERS: Final = documented(400, 401, 409, 413, 422, 429)
 
 SignatureHeader = Annotated[
     str, Header(description="base64 of HMAC-SHA256 over the raw body, keyed by the app's secret")

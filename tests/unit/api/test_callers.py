@@ -18,7 +18,7 @@ from api.services import Services
 from clients.caller_limit import CallerLimit
 from tests.helpers.api import bearer, error_of, fake_services, opening, serving, settings_for_tests, token_for
 
-WEBHOOK = f"/api/v1/sync/webhook/user/{uuid4()}"
+WEBHOOK = "/api/v1/sync/webhook/user/0b5fbb2c-91d3-4c52-8f0e-3f2c4b8f5a11"
 
 
 class Redis:

@@ -62,3 +62,10 @@ async def test_the_documentation_page_shows_the_document_beside_it(http: httpx.A
 async def test_plain_http_makes_no_promise_of_tls() -> None:
     async with serving_fakes() as client:
         assert "Strict-Transport-Security" not in (await client.get("/health/live")).headers
+
+
+async def test_a_route_keeps_the_policy_it_sends_itself(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/dashboard")
+    assert answer.headers.get_list("Content-Security-Policy") == [answer.headers["Content-Security-Policy"]]
+    assert directives(answer)["script-src"] == ["'self'"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
