@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo flow test coverage chaos fuzz check bench lock example histories clean
+.PHONY: help install demo flow test coverage chaos fuzz check bench lock example histories pictures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ example: install ## write .env.example from the settings class
 
 histories: ## record the runs of tests/replay anew (see docs/operations.md first); ARGS="happy"
 	@"$(PY)" -m tests.replay.refresh $(ARGS)
+
+pictures: install ## take the dashboard's pictures in docs/images anew, of a service that runs; needs Chromium
+	@DASHBOARD_PICTURES=1 "$(PY)" -m pytest -q tests/integration/dashboard/test_pictures.py
 
 clean: ## remove caches and the demo's data, keep .venv
 	rm -rf .devstack .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov build

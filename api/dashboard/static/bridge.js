@@ -58,7 +58,7 @@ export function openBridge(desk) {
     const dead = letters.total;
     show(
       byId("bridge-state"),
-      h("p", {}, status.is_running ? chip("good", "scheduler runs") : chip("warn", "scheduler is held"), ` ${count(schedules.total)} schedules`),
+      h("p", {}, status.is_running ? chip("good", "scheduler runs") : chip("warn", "scheduler is held"), ` ${count(schedules.total)} ${schedules.total === 1 ? "schedule" : "schedules"}`),
       h("p", {}, `${count(dead)} open dead letters `, dead && operator ? act("Try them again", "sync/retry-failed", {}, "retry-bridge") : null),
     );
     show(byId("bridge-schedules"), ...running.items.map(batch), ...schedules.items.map(schedule));

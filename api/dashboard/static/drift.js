@@ -7,6 +7,13 @@ import { ago, brief, count, money, sentence, words } from "./format.js";
 import { repeat, wake } from "./poll.js";
 
 const SHOWN = 6;
+const CAUSES = {
+  missed_webhook: "a webhook was missed",
+  edited_on_cardtrader: "edited on CardTrader",
+  write_failed: "our write failed",
+  job_item_refused: "CardTrader refused it",
+  unknown: "cause unknown",
+};
 
 /** @param {import("./desk.js").Desk} desk */
 export function openDrift(desk) {
@@ -59,6 +66,7 @@ function report(found) {
 
 function difference(item) {
   const value = (one) => (item.field === "price_cents" && typeof one === "number" ? money(one) : brief(one));
-  const what = item.kind === "corrected" ? `${words(item.field)} ${value(item.old)} → ${value(item.new)}` : words(item.kind);
-  return h("li", {}, h("strong", {}, `Product ${item.product_id}`), ` ${what}`, h("small", {}, words(item.cause)));
+  const field = words(item.field.replace(/_cents$/, "").replace(/^properties\./, ""));
+  const what = item.kind === "corrected" ? `${field} ${value(item.old)} → ${value(item.new)}` : words(item.kind);
+  return h("li", {}, h("strong", {}, `Product ${item.product_id}`), ` ${what}`, h("small", {}, CAUSES[item.cause] ?? words(item.cause)));
 }

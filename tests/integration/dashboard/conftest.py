@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
@@ -14,6 +15,9 @@ from tests.helpers.browser import MISSING, Visit, chromium, chromium_program
 from tests.helpers.shop import Shop
 
 OpenShop = Callable[..., Awaitable[Shop]]
+
+# They prove nothing that the others do not, and write into docs/: `make pictures`.
+collect_ignore = [] if os.environ.get("DASHBOARD_PICTURES") else ["test_pictures.py"]
 
 
 @pytest.fixture(scope="session")
