@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from api.parameters import MAX_BIGINT, WHOLE, Text, Whole
+from api.parameters import MOST_EXACT, WHOLE, Text, Whole
 from api.store.parameters import MOST_MOVED
 from db.store.reports import Operation as Recorded
 from db.store.stock import Item as Stocked
@@ -37,7 +37,7 @@ class UpdateBody(Body):
         json_schema_extra={"not": {"const": 0}},
     )
     operation_id: UUID | None = Field(None, description="names this movement: the same again is the same movement")
-    version: Annotated[int, Field(ge=0, le=MAX_BIGINT, strict=True), WHOLE] | None = Field(
+    version: Annotated[int, Field(ge=0, le=MOST_EXACT, strict=True), WHOLE] | None = Field(
         None, description="central's version as you know it; 0 is one"
     )
 
