@@ -12,6 +12,8 @@ from db.cards.tables import sync_operations, user_sync_settings, webhook_inbox
 from db.failed_tables import failed_records
 
 _CHANGED: Final = item_changes.c.created_at
+# Edits are operations too, and may wait for a person.
+_SYNCS: Final = "status IN ('pending', 'running') AND operation_type IN ('bulk_sync', 'periodic_sync')"
 _QUEUES: Final = (
     waiting(
         "webhook_inbox",
@@ -23,7 +25,7 @@ _QUEUES: Final = (
     waiting("changes", item_changes, "ended_at IS NULL AND state <> 'held'", since=_CHANGED),
     waiting("changes_held", item_changes, "ended_at IS NULL AND state = 'held'", since=_CHANGED),
     waiting("purchases", purchases, "ended_at IS NULL", since=purchases.c.created_at, oldest_first=True),
-    waiting("syncs", sync_operations, "status IN ('pending', 'running')", since=sync_operations.c.created_at),
+    waiting("syncs", sync_operations, _SYNCS, since=sync_operations.c.created_at),
     waiting("accounts_in_error", user_sync_settings, "sync_status = 'error'", since=user_sync_settings.c.updated_at),
     waiting(
         "dead_letters",
