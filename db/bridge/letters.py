@@ -136,9 +136,12 @@ async def settle_ids(connection: AsyncConnection, batch_uid: UUID, ids: Sequence
     await _resolve(connection, f"batch {batch_uid}", mine, _letter.resolved_at.is_(None))
 
 
+# Of several letters about one row, one takes its name: it is the one that is renewed.
 _RENAME: Final = text("""
     UPDATE failed_records AS letter SET subject = new.subject
-    FROM unnest(cast(:ids AS bigint[]), cast(:subjects AS text[])) AS new(id, subject)
+    FROM (SELECT DISTINCT ON (subject) id, subject
+          FROM unnest(cast(:ids AS bigint[]), cast(:subjects AS text[])) AS every(id, subject)
+          ORDER BY subject, id DESC) AS new
     WHERE letter.id = new.id AND letter.subject <> new.subject AND letter.resolved_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM failed_records AS other
                       WHERE other.context = 'bridge' AND other.entity_name = letter.entity_name
@@ -147,7 +150,7 @@ _RENAME: Final = text("""
 
 
 async def rename(connection: AsyncConnection, ids: Sequence[int], subjects: Sequence[str]) -> None:
-    """Give letters the subject under which their rows are known now, unless another open letter has it."""
+    """Give letters the subject under which their rows are known now, unless another open letter has or gets it."""
     await connection.execute(_RENAME, {"ids": list(ids), "subjects": list(subjects)})
 
 

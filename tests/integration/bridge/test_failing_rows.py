@@ -126,6 +126,21 @@ async def test_a_letter_without_key_is_renamed_when_its_key_is_known(bridge: Bri
     assert [letter["resolved_by"] is not None for letter in await bridge.letters()] == [True]
 
 
+async def test_letters_that_turn_out_to_be_about_one_row_do_not_stop_a_retry(bridge: BridgeRuns) -> None:
+    await bridge.define("items", ["code"], options=OPTIONS, fields=[PRICE])
+    row = {"code": None, "number": "P-1", "rowversion": "1"}
+    bridge.erp.tables["items"] = [{**row, "price": "none"}, {**row, "price": "also none"}]
+    await bridge.sync("items", page_size=5)
+    async with bridge.database.begin() as connection:
+        await connection.execute(text("UPDATE entity_config SET business_key_fields = '[\"number\"]'"))
+    assert (await bridge.sync("items", "retry")).metrics.rows_failed == 2
+    assert sorted("row:" in letter["subject"] for letter in await bridge.letters()) == [False, True]
+    await declare(bridge, "[]")
+    counted = (await bridge.sync("items", "retry")).metrics
+    assert (counted.rows_inserted, counted.rows_skipped) == (1, 1)
+    assert all(letter["resolved_at"] for letter in await bridge.letters())
+
+
 async def test_an_older_state_in_a_letter_does_not_undo_a_newer_one(items: BridgeRuns) -> None:
     items.hub.refuse = lambda record: "refused" if record["rowversion"] == "5" else None
     items.erp.tables["items"] = [item(1, 5, name="old")]

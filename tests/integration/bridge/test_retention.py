@@ -16,10 +16,13 @@ from workflows.retention.contracts import Retention
 
 OPTIONS = {"rowversion": {"kind": "integer"}}
 AGES = Ages(batches=timedelta(days=30), letters=timedelta(days=90), waits=timedelta(days=7))
-AGED = (
-    "UPDATE sync_batches SET created_at = created_at - cast(:age AS interval), completed_at = completed_at - cast(:age AS interval)",
-    "UPDATE failed_records SET created_at = created_at - cast(:age AS interval), resolved_at = resolved_at - cast(:age AS interval)",
-    "UPDATE pending_children SET created_at = created_at - cast(:age AS interval), resolved_at = resolved_at - cast(:age AS interval)",
+AGED = tuple(
+    f"UPDATE {table} SET created_at = created_at - cast(:age AS interval), {ended} = {ended} - cast(:age AS interval)"
+    for table, ended in (
+        ("sync_batches", "completed_at"),
+        ("failed_records", "resolved_at"),
+        ("pending_children", "resolved_at"),
+    )
 )
 
 
@@ -40,6 +43,11 @@ async def after(bridge: BridgeRuns, days: float) -> int:
             await connection.execute(text(statement), {"age": timedelta(days=days)})
     forget = BridgeRetention(bridge.database, AGES).forget_bridge
     return (await ActivityEnvironment().run(forget, Retention(portion=2))).rows
+
+
+async def run(bridge: BridgeRuns, statement: str) -> None:
+    async with bridge.database.begin() as connection:
+        await connection.execute(text(statement))
 
 
 async def there(bridge: BridgeRuns, *uids: UUID) -> list[bool]:
@@ -64,15 +72,25 @@ async def test_batches_go_but_those_of_the_last_full_sync_and_of_the_watermark(i
     assert (await items.sync("items")).metrics.rows_skipped == 2
 
 
-async def test_what_is_open_stays_however_old_and_so_does_the_batch_it_came_from(items: BridgeRuns) -> None:
-    items.erp.tables["items"] = [item(1, price="none")]
-    met = await items.sync("items", "incremental")
-    await items.sync("items", "incremental")
-    await items.sync("items", "background")
-    [letter] = await items.letters()
-    assert await after(items, 1_000) >= 1
-    assert [one["id"] for one in await items.letters()] == [letter["id"]]
-    assert await there(items, met.uid, UUID(letter["operation_id"])) == [False, True]
+async def test_what_is_open_stays_however_old_and_so_does_the_batch_it_came_from(bridge: BridgeRuns) -> None:
+    home = {"home": {"parent_entity": "sites", "fields": {"site": "site"}}}
+    price = [{"name": "price", "type": "NUMBER"}]
+    await bridge.define("items", ["number"], options=OPTIONS, fields=price, parent_refs_config=home)
+    bridge.erp.tables["items"] = [item(1, price="none"), item(2, site="A")]
+    earlier = await bridge.sync("items", "background")
+    batch = await bridge.sync("items", "background")
+    await run(bridge, "DELETE FROM erp_sync_state")
+    assert await after(bridge, 1_000) == 1
+    assert await there(bridge, earlier.uid, batch.uid) == [False, True]
+    assert (len(await bridge.letters()), len(await bridge.waits())) == (1, 1)
+    # Each of the two is reason enough.
+    await run(bridge, "UPDATE pending_children SET resolved_at = now()")
+    assert (await after(bridge, 1), await there(bridge, batch.uid)) == (0, [True])
+    await run(bridge, "UPDATE pending_children SET resolved_at = NULL")
+    await run(bridge, "UPDATE failed_records SET resolved_at = now()")
+    assert (await after(bridge, 1), await there(bridge, batch.uid)) == (0, [True])
+    await run(bridge, "UPDATE pending_children SET resolved_at = now()")
+    assert (await after(bridge, 1), await there(bridge, batch.uid)) == (1, [False])
 
 
 async def test_settled_letters_and_waits_that_ended_go_at_their_own_age(bridge: BridgeRuns) -> None:
