@@ -19,7 +19,8 @@ from cli.servers import serve
 from devstack.ports import LOOPBACK
 from settings import Settings
 
-PATH: Final = "/floor/webhook"
+# Below the webhooks' own, so that callers are counted as theirs are.
+PATH: Final = "/api/v1/sync/webhook/floor/check"
 SECRET_VARIABLE: Final = "WEBHOOK_SECRET"  # noqa: S105 - a name
 
 
