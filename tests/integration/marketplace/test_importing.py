@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.marketplace.importing import OrderImports
 from db.marketplace import receipts
 from domain.marketplace.receipts import Patience, Refusal, Result, Setback
+from tests.helpers import eventually
 from tests.helpers.marketplace import LEASE, Organization
 from workflows.marketplace.contracts import OrderBatch, ReceiptRef, StoreOrdersEnd, Tally
 
@@ -22,17 +24,19 @@ class Marketplace:
     """Says the same to every receipt."""
 
     def __init__(self, said: Result) -> None:
-        self.said, self.asked = said, list[str]()
+        self.said, self.asked, self.opens = said, list[str](), asyncio.Event()
+        self.opens.set()
 
     async def ask(self, receipt: str, currency: str, klass: str) -> Result:
         self.asked.append(receipt)
+        await self.opens.wait()
         return self.said
 
 
-def importing(organization: Organization, said: Result) -> tuple[OrderImports, Marketplace]:
+def importing(organization: Organization, said: Result, *, batch: int = 100) -> tuple[OrderImports, Marketplace]:
     """The activities, and the one marketplace they know."""
     etsy = Marketplace(said)
-    return OrderImports(organization.database, {"etsy": etsy}, PATIENCE), etsy  # type: ignore[dict-item]
+    return OrderImports(organization.database, {"etsy": etsy}, PATIENCE, batch=batch), etsy  # type: ignore[dict-item]
 
 
 async def told(organization: Organization) -> list[str]:
@@ -63,6 +67,27 @@ async def test_the_end_of_a_run_is_told_by_the_status_of_its_store(
     await ActivityEnvironment().run(imports.import_batch, batch)
     await end(imports, store_id, run_id)
     assert await told(organization) == ["sync.started", event]
+
+
+async def test_a_batch_has_its_size_and_asks_for_eight_at_once(organization: Organization) -> None:
+    imports, etsy = importing(organization, Refusal("invalid_receipt"), batch=10)
+    store_id, run_id = await organization.store(), uuid4()
+    for number in range(12):
+        await organization.receipt(store_id, f"r-{number}", due=True)
+    etsy.opens.clear()
+    request = OrderBatch(store_id=store_id, run_id=run_id, claim=uuid4())
+    running = asyncio.create_task(ActivityEnvironment().run(imports.import_batch, request))
+
+    def busy() -> None:
+        assert len(etsy.asked) >= 8
+
+    await eventually(busy, 30)
+    assert len(etsy.asked) == 8
+    etsy.opens.set()
+    first = await running
+    rest = await ActivityEnvironment().run(imports.import_batch, request.model_copy(update={"claim": uuid4()}))
+    assert [(done.tally.processed, done.is_last) for done in (first, rest)] == [(10, False), (2, True)]
+    assert len(etsy.asked) == len(set(etsy.asked)) == 12
 
 
 async def test_a_run_that_broke_off_has_failed_and_one_without_work_tells_nothing(organization: Organization) -> None:
