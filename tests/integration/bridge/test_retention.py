@@ -16,13 +16,13 @@ from workflows.retention.contracts import Retention
 
 OPTIONS = {"rowversion": {"kind": "integer"}}
 AGES = Ages(batches=timedelta(days=30), letters=timedelta(days=90), waits=timedelta(days=7))
-AGED = tuple(
-    f"UPDATE {table} SET created_at = created_at - cast(:age AS interval), {ended} = {ended} - cast(:age AS interval)"
-    for table, ended in (
-        ("sync_batches", "completed_at"),
-        ("failed_records", "resolved_at"),
-        ("pending_children", "resolved_at"),
-    )
+AGED = (
+    "UPDATE sync_batches SET created_at = created_at - cast(:age AS interval),"
+    " completed_at = completed_at - cast(:age AS interval)",
+    "UPDATE failed_records SET created_at = created_at - cast(:age AS interval),"
+    " resolved_at = resolved_at - cast(:age AS interval)",
+    "UPDATE pending_children SET created_at = created_at - cast(:age AS interval),"
+    " resolved_at = resolved_at - cast(:age AS interval)",
 )
 
 
