@@ -75,21 +75,21 @@ class Outcomes:
         which = self.told & (~new if over else new)
         frame = pl.DataFrame([rows.key.alias("key"), rows.data.alias("data"), rows.rowversion.alias("rowversion")])
         found = frame.with_row_index("row").filter(which).sort("key")
-        places = found["row"].to_list()
         return Told(
-            packed(found["key"]),
-            packed(found["data"]),
+            packed(found["key"].to_list()),
+            packed(found["data"].to_list()),
             found["rowversion"].to_list(),
-            packed(map(verdict.examined.raw_hash, places)),
-            list(map(self.uids.get, places)),
+            verdict.examined.raw_hashes(found["row"]),
+            list(map(self.uids.get, found["row"].to_list())),
         )
 
     def unchanged(self) -> tuple[bytes, bytes]:
         """Keys of the rows that were read and say nothing new, and the hashes of their bytes; packed."""
         which = self.verdict.outcome.rows("unchanged")
-        raws = map(self.verdict.examined.raw_hash, which.arg_true())
-        return packed(self.verdict.examined.page.rows.key.filter(which)), packed(raws)
+        examined = self.verdict.examined
+        return packed(examined.page.rows.key.filter(which).to_list()), examined.raw_hashes(which.arg_true())
 
+    @cached_property
     def settled_keys(self) -> list[bytes]:
         """Keys of which no row failed: their letters are answered, and they wait for nothing but `waits`."""
         key = self.verdict.examined.page.rows.key
@@ -149,15 +149,14 @@ async def _note_rows(connection: AsyncConnection, work: Work, claimed: Claimed, 
         await record_state.recognise(connection, scope, *outcomes.unchanged())
     tried = work.sync_type == "children"
     exhausted = await children.wait(connection, scope, uid, outcomes.waits, tried=tried)
-    settled = outcomes.settled_keys()
     if await children.any_open(connection, scope):
         still = [one for one in outcomes.waits if one.key not in exhausted]
-        await children.settle(connection, scope, f"batch {uid}", settled, still)
+        await children.settle(connection, scope, f"batch {uid}", outcomes.settled_keys, still)
     if claimed.letters:
         await _answer_letters(connection, work, claimed.letters, outcomes)
     if await letters.any_open(connection, scope):
         prefix = f"{scope.source_system}/{scope.entity_name}/"
-        subjects = [f"{prefix}{key.hex()}" for key in settled if key not in exhausted]
+        subjects = [f"{prefix}{key.hex()}" for key in outcomes.settled_keys if key not in exhausted]
         await letters.settle(connection, scope, uid, subjects)
     failing = letters_of_failed(outcomes.verdict, outcomes.failed, outcomes.refused)
     given_up = letters_of_children(outcomes.verdict, outcomes.waiting, exhausted)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 import xxhash
 
@@ -19,7 +20,6 @@ from domain.pipeline.columns import from_rows
 from domain.pipeline.definition import Definition
 from domain.pipeline.delta import STORED, decide
 from domain.pipeline.kept import KeptRow, Resumption, made_by
-from domain.pipeline.key_sets import KEY_BYTES
 from domain.pipeline.page import Outcome, Prepared, prepare
 from domain.pipeline.parents import Awaited, awaited, parent_keys
 from domain.pipeline.payload import payloads as told_payloads
@@ -49,21 +49,20 @@ class Examined:
     @cached_property
     def keys(self) -> bytes:
         """The distinct keys of all rows, packed."""
-        return self.recalled.keys + key_sets.packed(self.page.keys)
+        return self.recalled.keys + key_sets.packed(self.page.keys.to_list())
 
     @property
     def is_at_odds(self) -> bool:
         """Whether a row that was not recalled has the key of one that was: the stages are to tell which stands."""
-        return key_sets.overlap(self.recalled.keys, key_sets.packed(self.page.keys))
+        return key_sets.overlap(self.recalled.keys, key_sets.packed(self.page.keys.to_list()))
 
     def raw(self, row: int) -> bytes:
         """A row as it came."""
         return bytes(self.arrived.rows[self.recalled.rest[row]])
 
-    def raw_hash(self, row: int) -> bytes:
-        """What it is recognised by."""
-        at = self.recalled.rest[row] * KEY_BYTES
-        return self.arrived.hashes[at : at + KEY_BYTES]
+    def raw_hashes(self, rows: pl.Series) -> bytes:
+        """What these are recognised by, packed."""
+        return self.arrived.hashes_of(np.asarray(self.recalled.rest, np.int64)[rows.to_numpy()])
 
     def subject(self, row: int) -> str:
         """What a dead letter about the row is about: its key, or the row itself where that is not known."""
@@ -127,8 +126,8 @@ def examine(
     arrived: Arrived, recalled: Recalled, definition: Definition, taken: Mapping[str, Digests] | None = None
 ) -> Examined:
     """Stages 2 to 5 of the rows that were not recalled; `taken`: values that earlier pages have."""
-    rows = payloads.decode(payloads.join([arrived.rows[row] for row in recalled.rest]))
-    page = prepare(from_rows(rows), definition.entity, definition.source, taken)
+    rows = payloads.table([arrived.rows[row] for row in recalled.rest])
+    page = prepare(rows, definition.entity, definition.source, taken)
     return Examined(arrived, recalled, definition, page)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +14,7 @@ import zstandard
 
 from clients.apismith import SourceUnusable
 from clients.lenient_json import objects, text_of
+from domain.pipeline.columns import Table, from_columns, from_rows
 
 _LEVEL: Final = -1
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
@@ -49,6 +52,31 @@ def _leniently(rows: bytes) -> list[dict[str, Any]]:
     return found
 
 
+def table(rows: Sequence[msgspec.Raw]) -> Table:
+    """Rows as columns. Where all have the fields of the first, which is the rule, no dictionary is made of any.
+
+    Raises:
+        SourceUnusable: one of them is no JSON object.
+    """
+    if not rows:
+        return from_rows([])
+    whole = join(rows)
+    try:
+        names = tuple(_row.decode(rows[0]))
+        found = _decoder_of(names).decode(whole)
+    except (*_UNREADABLE, ValueError):
+        return from_rows(decode(whole))
+    return from_columns(len(found), {name: list(map(attrgetter(f"f{at}"), found)) for at, name in enumerate(names)})
+
+
+@lru_cache(maxsize=256)
+def _decoder_of(names: tuple[str, ...]) -> msgspec.json.Decoder[list[Any]]:
+    """Of rows with these fields, of any type; what a row lacks is `msgspec.UNSET`, what it has besides an error."""
+    fields = [(f"f{at}", Any, msgspec.field(default=msgspec.UNSET, name=name)) for at, name in enumerate(names)]
+    row = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(list[row], float_hook=Decimal)  # type: ignore[valid-type]
+
+
 def split(rows: bytes) -> list[msgspec.Raw]:
     """The text of each row. Raises `SourceUnusable`."""
     try:
@@ -62,7 +90,7 @@ def split(rows: bytes) -> list[msgspec.Raw]:
 
 def join(rows: Sequence[msgspec.Raw | bytes]) -> bytes:
     """A JSON array of such texts."""
-    return b"[" + b",".join(map(bytes, rows)) + b"]"
+    return b"[%b]" % b",".join(rows)
 
 
 def value(row: msgspec.Raw, field: str) -> Any:

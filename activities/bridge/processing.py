@@ -170,7 +170,7 @@ async def _with_taken_values(connection: AsyncConnection, attempt: Attempt, exam
 async def _looked_up(connection: AsyncConnection, work: Work, examined: Examined) -> Judged:
     """Stages 6 and 7, with what is known of the rows and of their parents."""
     known = examined.known
-    keys, datas = packed(known["key"]), packed(known["data"])
+    keys, datas = packed(known["key"].to_list()), packed(known["data"].to_list())
     await record_state.by_index(connection)
     compared = await record_state.compared(connection, work.scope, work.uid, keys, datas, known["rowversion"].to_list())
     decision = await asyncio.to_thread(decided, examined, compared)

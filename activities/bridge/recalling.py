@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from domain.pipeline.config import UniqueInBatch
 from domain.pipeline.definition import Definition
@@ -35,6 +36,10 @@ class Arrived:
         seed = xxhash.xxh3_64_intdigest(STAGES + msgspec.json.encode(definition))
         digest = xxhash.xxh3_128_digest
         return cls(rows, b"".join([digest(memoryview(row), seed) for row in rows]))
+
+    def hashes_of(self, places: NDArray[np.int64]) -> bytes:
+        """Of these rows."""
+        return np.frombuffer(self.hashes, f"V{KEY_BYTES}")[places].tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,9 @@ class Conversation:
                 else:
                     self._heard.refused[record.row] = failure
         # What was inserted anew has another id now.
-        for record in records:
-            self._heard.uids.pop(record.row, None)
+        if self._heard.uids:
+            for record in records:
+                self._heard.uids.pop(record.row, None)
         return there
 
 

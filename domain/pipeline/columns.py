@@ -57,7 +57,7 @@ class Table:
 
 
 Cell = tuple[str | None, Kind]
-_ABSENT: Final = object()
+_ABSENT: Final = msgspec.UNSET
 _NOT_STORABLE: Final[Cell] = ("NOT_STORABLE", Kind.BROKEN)
 _ONE_KIND: Final = {str: Kind.TEXT, int: Kind.NUMBER, Decimal: Kind.NUMBER, bool: Kind.BOOLEAN}
 _WIDEST_INTEGER: Final = 1_300
@@ -68,7 +68,12 @@ def from_rows(rows: Sequence[Mapping[str, object]]) -> Table:
     """The page's fields in order of appearance. Rows hold decoded JSON, its fractions as Decimal if they are to be
     exact; other Python values are taken as far as they have a meaning, and never raise."""
     names = dict.fromkeys(chain.from_iterable(rows))
-    return Table(len(rows), {name: column(_values(rows, name)) for name in names})
+    return from_columns(len(rows), {name: _values(rows, name) for name in names})
+
+
+def from_columns(height: int, values: Mapping[str, Sequence[object]]) -> Table:
+    """The same of values by field, `msgspec.UNSET` where a row has none."""
+    return Table(height, {name: column(of_field) for name, of_field in values.items()})
 
 
 def _values(rows: Sequence[Mapping[str, object]], name: str) -> list[object]:

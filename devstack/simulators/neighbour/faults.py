@@ -64,6 +64,10 @@ class Faults:
     def __init__(self) -> None:
         self._on: list[tuple[FaultState, random.Random]] = []
 
+    def __bool__(self) -> bool:
+        """Whether any was switched on."""
+        return bool(self._on)
+
     def add(self, spec: FaultSpec) -> None:
         """Switch one on."""
         self._on.append((FaultState(spec=spec), random.Random(spec.seed)))

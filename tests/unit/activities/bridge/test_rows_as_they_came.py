@@ -15,7 +15,7 @@ from activities.bridge import payloads
 from activities.bridge.recalling import STAGES, Arrived, Recalled, may_recall, recall
 from activities.bridge.storable import storable, storable_json
 from clients.apismith import SourceUnusable
-from domain.pipeline.columns import from_rows
+from domain.pipeline.columns import Kind, from_rows
 from domain.pipeline.config import Entity, FieldMapping, OracleType, Source, SourceField, UniqueInBatch
 from domain.pipeline.definition import Definition
 from domain.pipeline.key_sets import unpacked
@@ -92,3 +92,20 @@ def test_who_changes_the_stages_says_so() -> None:
     page = prepare(from_rows(payloads.decode(b"[%b]" % row)), entity, PLAIN.source)
     digest = blake3(json_rows(delivered(page.mapped, page.rows, entity))[0].encode()).hexdigest()[:16]
     assert (STAGES, digest) == (b"1", "32c7cdca228ca894")
+
+
+@given(ROWS)
+def test_rows_become_the_same_columns_with_and_without_dictionaries(rows: list[dict[str, object]]) -> None:
+    """Also fields that only some rows have, of any name."""
+    raws = [msgspec.Raw(json.dumps(row).encode()) for row in rows]
+    direct, through = payloads.table(raws), from_rows(payloads.decode(payloads.join(raws)))
+    assert (direct.height, list(direct.columns)) == (through.height, list(through.columns))
+    assert all(direct[name].equals(through[name]) for name in through.columns)
+
+
+def test_a_field_that_comes_twice_counts_as_its_last() -> None:
+    twice = payloads.table([msgspec.Raw(b'{"a":1,"b":1.50,"a":2}'), msgspec.Raw(b'{"b":null}')])
+    assert [twice[name]["text"].to_list() for name in twice.columns] == [["2", None], ["1.50", None]]
+    assert twice["a"]["kind"].to_list() == [Kind.NUMBER, Kind.ABSENT]
+    with pytest.raises(SourceUnusable):
+        payloads.table([msgspec.Raw(b"[1]")])
