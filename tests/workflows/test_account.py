@@ -70,13 +70,22 @@ async def test_signals_during_a_reread_make_one_more_look(temporal_client: Clien
 async def test_an_operator_has_it_look_at_both_and_is_answered(temporal_client: Client) -> None:
     account = FakeAccount()
     async with serving(temporal_client, account):
-        handle = await alive(temporal_client, signal=CHANGES_PENDING, events_pending=False)
+        handle = await alive(temporal_client, signal=CHANGES_PENDING, events_pending=False, idle_seconds=60)
+
+        def has_looked() -> None:
+            assert account.looks["changes"] == 1
+
+        await eventually(has_looked, 20)
         account.pending = [1]
         account.owe("verify")
         before = await handle.execute_update(LOOK_NOW, result_type=int)
-        await asyncio.wait_for(handle.result(), 20)
+
+        def worked_off() -> None:
+            assert sorted(account.done) == ["event 1", "verify"]
+
+        await eventually(worked_off, 20)
         assert await handle.query("rounds", result_type=int) == before + 2
-    assert sorted(account.done) == ["event 1", "verify"]
+        await handle.terminate()
 
 
 async def test_a_revoked_token_suspends_the_account_and_keeps_the_events(temporal_client: Client) -> None:
