@@ -45,7 +45,7 @@ def main(
         "purchase": lambda say: purchases.run(data_dir, results.parent, say),
         "store": lambda say: store.run(data_dir, say),
         "bridge_stages": lambda say: bridge_stages.run(n or bridge_stages.ROWS, say),
-        "bridge": lambda say: bridge.run(data_dir, n or bridge.ROWS, say),
+        "bridge": lambda say: bridge.run(data_dir, results.parent, n or bridge.ROWS, say),
         "scale": lambda say: scale.run(data_dir, results.parent, say),
     }
     chosen = [only] if only in groups else [group for group in groups if wanted(group, only)]

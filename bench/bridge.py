@@ -26,6 +26,7 @@ from bench.campaign import Say
 from bench.errors import WrongResult
 from bench.floor import settle
 from bench.peer import Form, NoPeer, Peer
+from bench.phases import used as phase_used
 from bench.rows import Origin, Row
 from bench.usage import Meter, difference
 from cli.bridge_demo.contents import digest, expected, held
@@ -81,11 +82,11 @@ class Site:
         asyncio.run(settle(self.database_url))
         self.measured.floor = asyncio.run(floor_seconds(self.database_url, list(self.neighbours.rows("items"))))
         self.measured.cold = self._sync(ITEMS, "bridge_cold", "full", {"inserted": self.rows})
-        self.measured.dlt_cold = self._peers()
+        self.measured.dlt_cold = self._peers("bridge_cold")
         changed = len(self.neighbours.move("change", "items", self.rows // _CHANGED_EVERY))
         same = {"updated": changed, "skipped": self.rows - changed}
         self.measured.delta = self._sync(ITEMS, "bridge_delta", "full", same)
-        self.measured.dlt_delta = self._peers()
+        self.measured.dlt_delta = self._peers("bridge_delta")
         # The rows at the watermark are fetched again; how many those are is the watermark's matter.
         changed = len(self.neighbours.move("change", "items", self.rows // _CHANGED_EVERY, seed=2))
         self.measured.incremental = self._sync(ITEMS, "incremental", "incremental", {"updated": changed})
@@ -104,22 +105,24 @@ class Site:
         self.say(f"  {name} {seconds:.2f} s; {used(self.measured.cpu[name])}")
         return seconds
 
-    def _peers(self) -> dict[Form, float]:
-        return {form: self._load(self.peer, form) for form in _FORMS} if self.peer else {}
+    def _peers(self, beside: str) -> dict[Form, float]:
+        return {form: self._load(self.peer, form, beside) for form in _FORMS} if self.peer else {}
 
-    def _load(self, peer: Peer, form: Form) -> float:
+    def _load(self, peer: Peer, form: Form, beside: str) -> float:
         asyncio.run(settle(self.database_url))
         url = self.database_url.replace("+asyncpg", "", 1)
-        seconds = peer.load(form, self.service.apismith_url, STATIC_TOKEN, url)
+        with phase_used(self.meter, f"dlt on {form}") as uses:
+            seconds = peer.load(form, self.service.apismith_url, STATIC_TOKEN, url)
+        self.measured.peers.setdefault(beside, []).extend(uses)
         theirs = asyncio.run(dlt_digest(url, form))
         if theirs != digest(expected(self.neighbours.rows("items"), ITEMS)):
             raise WrongResult(f"dlt on {form}: its table holds other contents than the ERP")
-        self.say(f"  dlt on {form} {seconds:.2f} s")
+        self.say(f"  dlt on {form} {seconds:.2f} s; CPU s: {uses[0].cpu_seconds['machine busy']:.1f} of the machine")
         return seconds
 
 
-def run(directory: Path, rows: int, say: Say) -> list[Row]:
-    """Both rows.
+def run(directory: Path, results: Path, rows: int, say: Say) -> list[Row]:
+    """Both rows; the profiles go to `results`.
 
     Raises:
         WrongResult: as above.
@@ -128,6 +131,8 @@ def run(directory: Path, rows: int, say: Say) -> list[Row]:
     with site(directory, rows, say) as at:
         measured = at.run()
     origin = Origin.here()
+    for name, seconds in (("bridge_cold", measured.cold), ("bridge_delta", measured.delta)):
+        measured.profile(name, rows, seconds, origin).save(results)
     return [cold_row(rows, measured, at.without, origin), delta_row(rows, measured, at.without, origin)]
 
 

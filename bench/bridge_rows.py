@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.floor import middle
 from bench.peer import Form
+from bench.phases import PhaseUse, Profile
 from bench.rows import Origin, Row
 from bench.usage import CpuSeconds
 
@@ -20,7 +21,8 @@ _SHOWN: Final = ("workers", "postgres", "apismith", "schedulehub", "temporal", "
 
 @dataclass
 class Measured:
-    """Seconds; dlt's by the form of its input, empty where it could not be had. `cpu`: of each batch by process."""
+    """Seconds; dlt's by the form of its input, empty where it could not be had. `cpu`: of each batch by process;
+    `peers`: what dlt's loads beside it used, its own process among what is not ours."""
 
     floor: list[float] = field(default_factory=list)
     cold: float = 0.0
@@ -30,6 +32,14 @@ class Measured:
     dlt_delta: dict[Form, float] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
     cpu: dict[str, CpuSeconds] = field(default_factory=dict)
+
+    peers: dict[str, list[PhaseUse]] = field(default_factory=dict)
+
+    def profile(self, name: str, rows: int, seconds: float, origin: Origin) -> Profile:
+        """Of one batch, whose pages are fetched and processed side by side; and what dlt used for the same rows."""
+        batch = PhaseUse(phase="batch", seconds=seconds, cpu_seconds=self.cpu.get(name, {}))
+        phases = [batch, *self.peers.get(name, [])]
+        return Profile(name=name, n=rows, origin=origin, seconds=seconds, phases=phases, floor_seconds=self.floor)
 
 
 def cold_row(rows: int, measured: Measured, without: str, origin: Origin) -> Row:

@@ -17,6 +17,7 @@ from bench.bridge_floor import PAGE, pages, parsed
 from bench.bridge_rows import Measured, cold_row, delta_row, used
 from bench.errors import WrongResult
 from bench.peer import LOCK
+from bench.phases import PhaseUse, Profile
 from bench.rows import Origin
 from cli.bridge_demo.contents import canonical, digest, expected
 from cli.bridge_demo.entities import ITEMS
@@ -95,6 +96,17 @@ def test_the_floor_copies_the_very_rows() -> None:
     ]
     assert {len(record) for record in records} == {12}
     assert len(pages(table.rows * (PAGE // 30 + 1))) == 2
+
+
+def test_a_profile_tells_who_used_what_beside_whom(tmp_path: Path) -> None:
+    dlt = PhaseUse(phase="dlt on dicts", seconds=60.0, cpu_seconds={"postgres": 9.0, "machine busy": 80.0})
+    measured = replace(WELL, cpu={"bridge_cold": {"workers": 7.0}}, peers={"bridge_cold": [dlt]})
+    measured.profile("bridge_cold", MILLION, 12.0, ORIGIN).save(tmp_path)
+    told = Profile.model_validate_json((tmp_path / f"profile-bridge_cold-{MILLION}.json").read_bytes())
+    assert (told.seconds, told.floor_seconds) == (12.0, WELL.floor)
+    assert [(use.phase, use.seconds) for use in told.phases] == [("batch", 12.0), ("dlt on dicts", 60.0)]
+    assert told.phases[0].cpu_seconds == {"workers": 7.0}
+    assert [use.phase for use in measured.profile("bridge_delta", MILLION, 8.0, ORIGIN).phases] == ["batch"]
 
 
 def test_dlts_rows_are_read_as_the_hubs() -> None:
