@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ STATEMENTS = {"text", "literal_column", "exec_driver_sql", "execute", "executema
 CONDITIONS = "db/backlog.py"
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources() -> tuple[tuple[str, ast.Module], ...]:
+    """Every module of the service, parsed once."""
     paths = [ROOT / "worker.py", ROOT / "process.py", ROOT / "settings.py"]
     for package in SERVICE:
         paths += sorted((ROOT / package).rglob("*.py"))
-    for path in paths:
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+    return tuple((str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths)
 
 
 class Constants:
