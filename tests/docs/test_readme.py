@@ -18,7 +18,7 @@ from settings import Settings
 # What a variable of a page may stand for, unless it is an id of the usual form.
 EXAMPLES = {"$RECORD": "7", "$BLUEPRINT": "7"}
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 README = (ROOT / "README.md").read_text()
 

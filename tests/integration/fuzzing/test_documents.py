@@ -21,7 +21,7 @@ from tests.helpers.fuzzing import MOUNTS, Caller, Effort, run
 
 LONG = os.environ.get("FUZZ_EXAMPLES", "")
 SEED = os.environ.get("FUZZ_SEED", "")
-EFFORT = Effort(int(LONG), "coverage,fuzzing", int(SEED or 1)) if LONG else Effort(examples=2)
+EFFORT = Effort(int(LONG), "coverage,fuzzing", int(SEED or 1)) if LONG else Effort(examples=4)
 BODIES = {
     "NUL": b'{"name": "a\\u0000b"}',
     "half a surrogate pair": b'{"name": "\\ud800"}',
