@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, Page, Request, async_playwright
 
 PATIENCE_MS = 30_000
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "Chromium is not installed (apt-get install chromium)"
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -49,6 +49,14 @@ async def unnamed(page: Page) -> list[str]:
 def chromium_program() -> str | None:
     """The program, if the system has one."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+def require_chromium() -> str:
+    """The program. A module that calls this is skipped without it: one line at the end, however many tests it has."""
+    found = chromium_program()
+    if found is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)", allow_module_level=True)
+    return found
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ import { h } from "./dom.js";
 
 const ADVICE = {
   SYNC_IN_PROGRESS: "Wait until it has ended, or cancel it.",
-  SYNC_NOT_FOUND: "Link the account to CardTrader first.",
   PRECONDITION_FAILED: "Somebody changed it meanwhile; look at its values of now, then edit again.",
   INVENTORY_ITEM_RESERVED: "Wait until the purchase in progress has ended.",
   INVENTORY_ITEM_MISSING_EXTERNAL_ID: "Synchronise the stock; the listing is not at CardTrader yet.",

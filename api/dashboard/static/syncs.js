@@ -1,11 +1,14 @@
 /** The caller's own sync: live by a stream while one runs, started, cancelled; and the last ones. */
 
+import { ApiError } from "./api.js";
 import { bar, button, byId, chip, figure, h, outward, show } from "./dom.js";
 import { alertOf } from "./errors.js";
 import { ago, clock, count, duration, sentence, words } from "./format.js";
-import { repeat, wake } from "./poll.js";
+import { pause, repeat, wake } from "./poll.js";
 
 const IDLE_SECONDS = 5;
+const CANCEL_TRIES = 8;
+const CANCEL_PAUSE_MS = 500;
 const COUNTERS = {
   created: "rows that were new",
   updated: "rows that changed",
@@ -44,13 +47,13 @@ export function pace(sync) {
 /** @param {import("./desk.js").Desk} desk */
 export function openSyncs(desk) {
   const note = byId("sync-note");
-  const act = (text, path, query, more) =>
+  const act = (text, ask, more) =>
     button(
       text,
       async () => {
         note.replaceChildren();
         try {
-          await desk.api.post(desk.own(path), { query });
+          await ask();
           wake(bell);
         } catch (error) {
           desk.failed(error);
@@ -59,8 +62,8 @@ export function openSyncs(desk) {
       },
       more,
     );
-  const start = act("Start a sync", "start", {}, { class: "primary", "data-key": "start" });
-  const cancel = act("Cancel the sync", "cancel", {}, { "data-key": "cancel" });
+  const start = act("Start a sync", () => desk.api.post(desk.own("start")), { class: "primary", "data-key": "start" });
+  const cancel = act("Cancel the sync", () => stop(desk), { "data-key": "cancel" });
   show(byId("sync-actions"), start, cancel);
 
   let spoken = "";
@@ -98,6 +101,20 @@ export function openSyncs(desk) {
   const bell = repeat(desk, IDLE_SECONDS, follow, (error) => show(note, alertOf(error)));
   repeat(desk, 15, account, (error) => show(byId("account"), alertOf(error)));
   repeat(desk, 15, recent);
+}
+
+/** A sync is shown as soon as it is registered; until its workflow is started there is nothing to cancel. */
+async function stop(desk) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await desk.api.post(desk.own("cancel"));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== "SYNC_NOT_FOUND") throw error;
+      // Not any more, then: what is shown next tells how it ended.
+      if (tries === CANCEL_TRIES) return null;
+      await pause(CANCEL_PAUSE_MS, desk.signal);
+    }
+  }
 }
 
 function never() {

@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from devstack import DevStack
 from devstack.service import RunningService, ServiceOptions, start_service
-from tests.helpers.browser import MISSING, Visit, chromium, chromium_program
+from tests.helpers.browser import Visit, chromium, require_chromium
 from tests.helpers.shop import Shop
 
 OpenShop = Callable[..., Awaitable[Shop]]
@@ -22,11 +22,8 @@ collect_ignore = [] if os.environ.get("DASHBOARD_PICTURES") else ["test_pictures
 
 @pytest.fixture(scope="session")
 def program() -> str:
-    """Chromium; without it nothing here is started."""
-    found = chromium_program()
-    if found is None:
-        pytest.skip(MISSING)
-    return found
+    """Chromium."""
+    return require_chromium()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from api.dashboard.router import HEADERS, PAGE, load
-from tests.helpers.browser import Visit
+from tests.helpers.browser import Visit, require_chromium
 
+require_chromium()
 ORIGIN = "http://dashboard.test"
 DASH = "\N{EN DASH}"
 NOW = 1_800_000_000_000
