@@ -25,6 +25,7 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 
 from observability.careful import CarefulExporter
 
+_COLLECTOR_SECONDS: Final = 5
 _OF_TEMPORAL: Final = "temporalWorkflowID"
 
 
@@ -37,7 +38,8 @@ class Tracing:
     @classmethod
     def to(cls, endpoint: str, service: str, ratio: float = 1.0) -> Tracing:
         """Send spans in the background to `endpoint`, as the OTLP specification builds the path on it."""
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        # A collector that is away may not keep a worker from ending within its grace.
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=_COLLECTOR_SECONDS)
         return cls.by(BatchSpanProcessor(CarefulExporter(exporter)), service, ratio)
 
     @classmethod

@@ -6,11 +6,13 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from opentelemetry.trace import SpanKind
 
 from devstack.ports import free_port
 from observability import Metrics, Telemetry, configure_logging
@@ -23,6 +25,7 @@ OF_TRACING = (
 )
 _PROBE = f"""
 import sys
+import time
 import process
 from observability import Telemetry
 Telemetry.of("test").interceptors()
@@ -80,3 +83,13 @@ def test_lines_of_the_sdk_name_their_workflow_and_nothing_else(capsys: pytest.Ca
     assert (core["event"], core["run_id"], core["workflow_id"]) == ("Failing", "r", "w")
     assert "sésame" not in json.dumps(core, ensure_ascii=False)
     assert (workflow["workflow_id"], workflow["workflow_type"]) == ("w", "T")
+
+
+def test_a_collector_that_is_away_does_not_keep_a_process_from_ending() -> None:
+    telemetry = Telemetry.of("test", f"http://127.0.0.1:{free_port()}")
+    assert telemetry.tracing is not None
+    with telemetry.tracing.provider.get_tracer("test").start_as_current_span("x", kind=SpanKind.SERVER):
+        pass
+    began = time.monotonic()
+    telemetry.close()
+    assert time.monotonic() - began < 10
