@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
@@ -47,7 +48,11 @@ class Database:
             pool_timeout=30,
             # An error text may reach a log or the Temporal wire; the bound values must not.
             hide_parameters=True,
-            connect_args={"timeout": 10, "server_settings": {"application_name": "brx-sync"}},
+            connect_args={
+                "timeout": 10,
+                "server_settings": {"application_name": "brx-sync"},
+                "async_creator_fn": _opened,
+            },
         )
         _replace_dead_connections(engine.sync_engine, clock)
         return cls(engine)
@@ -72,6 +77,21 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+async def _opened(*arguments: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection. A server that starts, stops or is full counts as one that is away.
+
+    The driver has errors of its own for them, which are neither SQLAlchemy's nor the system's: whoever waits for the
+    database to come back would end with the first of them.
+
+    Raises:
+        OSError: it is away.
+    """
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except (asyncpg.exceptions.OperatorInterventionError, asyncpg.TooManyConnectionsError) as error:
+        raise ConnectionRefusedError(f"PostgreSQL accepts no connection now ({type(error).__name__})") from None
 
 
 def _replace_dead_connections(engine: Engine, clock: Callable[[], float]) -> None:

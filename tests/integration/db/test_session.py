@@ -109,3 +109,23 @@ async def test_a_server_that_does_not_answer_after_a_rest_is_left(
     monkeypatch.setattr(dialect, "do_ping", silent)
     async with database.begin() as connection:
         assert (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one() != before
+
+
+@pytest.mark.parametrize("refusal", [asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError])
+async def test_a_server_that_takes_nobody_now_is_away(
+    monkeypatch: pytest.MonkeyPatch, module_database_url: str, refusal: type[Exception]
+) -> None:
+    """Relays wait for `OSError` and SQLAlchemy's own; with the driver's they ended, and nobody knew."""
+    opened, refusals = asyncpg.connect, [refusal("starting up")]
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await opened(*arguments, **options)
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    database = Database.connect(module_database_url)
+    with pytest.raises(ConnectionRefusedError, match=refusal.__name__):
+        await database.ping()
+    await database.ping()
+    await database.close()
