@@ -57,7 +57,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
             "BULK_CHUNK_SIZE": "250",
         }
         workers = {"worker": ("high-priority", "bulk-sync", "default")}
-        options = ServiceOptions(products=PRODUCTS, workers=workers, variables=variables, callbacks=True)
+        options = ServiceOptions(products=PRODUCTS, workers=workers, variables=variables)
         running = start_service(stack, options)
         yield Observed(running, collector, f"http://127.0.0.1:{port}/metrics")
         running.stop()
