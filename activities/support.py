@@ -57,15 +57,17 @@ async def beating(every: float = BEAT_SECONDS) -> AsyncIterator[Beat]:
 
 @asynccontextmanager
 async def repeating(turn: Callable[[], Awaitable[object]], every: float) -> AsyncIterator[None]:
-    """Take a turn every so many seconds while the block runs; a fault of the database only costs a turn."""
+    """Take a turn every so many seconds while the block runs; whatever goes wrong only costs a turn."""
 
     async def loop() -> None:
         while True:
             await asyncio.sleep(every)
             try:
                 await turn()
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("turn.failed", turn=turn.__qualname__, reason=type(error).__name__)
+            except Exception as error:
+                # A relay that ended at a fault nobody thought of would leave work lying, without a word.
+                unforeseen = not isinstance(error, SQLAlchemyError | OSError)
+                _log.warning("turn.failed", turn=turn.__qualname__, reason=type(error).__name__, exc_info=unforeseen)
 
     task = asyncio.create_task(loop())
     try:

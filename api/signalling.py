@@ -59,5 +59,7 @@ class Signals(Generic[K]):
     async def _try(self, who: K) -> None:
         try:
             await self._poke(who)
-        except (RPCError, RuntimeError) as error:
-            _log.warning("poke.lost", signals=type(self).__name__, reason=type(error).__name__)
+        except Exception as error:
+            # Whatever it is: the task that pokes all others must not end at it.
+            unforeseen = not isinstance(error, RPCError | RuntimeError)
+            _log.warning("poke.lost", signals=type(self).__name__, reason=type(error).__name__, exc_info=unforeseen)

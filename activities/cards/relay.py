@@ -5,19 +5,18 @@ Safe in every worker at once: a poke may be repeated, and what is pending is rea
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
+from activities.support import repeating
 from db.cards import change_batches, inbox
 from db.session import Database
 
@@ -57,25 +56,9 @@ class EventRelay:
         self._rest, self._clock = rest.total_seconds(), clock
         self._poked: dict[UUID, float] = {}
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Look in the background while the block runs."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _run(self) -> None:
-        """A fault of the database only costs a turn."""
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self.relay()
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("relay.failed", reason=type(error).__name__)
+        return repeating(self.relay, self._interval)
 
     async def relay(self) -> int:
         """One turn: poke every account with old pending work that was not poked just before; how many."""
