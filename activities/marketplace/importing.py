@@ -124,19 +124,21 @@ class OrderImports:
         return claimed
 
     async def _ask_all(self, claimed: list[Claimed], holder: UUID) -> None:
-        room = asyncio.Semaphore(_AT_ONCE)
+        """Where one cannot be asked for no other begins; but what was asked is settled, not asked again."""
+        room, faults = asyncio.Semaphore(_AT_ONCE), list[Exception]()
 
         async def one(receipt: Claimed) -> None:
             async with room:
-                await self._ask(receipt, holder, "bulk")
+                if faults:
+                    return
+                try:
+                    await self._ask(receipt, holder, "bulk")
+                except Exception as fault:
+                    faults.append(fault)
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for receipt in claimed:
-                    tasks.create_task(one(receipt))
-        except BaseExceptionGroup as group:
-            # One of them is reason enough, and Temporal knows no groups.
-            raise group.exceptions[0] from None
+        await asyncio.gather(*map(one, claimed))
+        if faults:
+            raise faults[0]
 
     async def _ask(self, claimed: Claimed, holder: UUID, klass: Klass) -> None:
         """One attempt. What it finds is dropped when the claim was lost over it."""

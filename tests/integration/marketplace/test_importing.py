@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.marketplace.importing import OrderImports
+from clients.errors import RateLimited
 from db.marketplace import receipts
 from domain.marketplace.receipts import Patience, Refusal, Result, Setback
 from tests.helpers import eventually
@@ -25,10 +26,13 @@ class Marketplace:
 
     def __init__(self, said: Result) -> None:
         self.said, self.asked, self.opens = said, list[str](), asyncio.Event()
+        self.limited_at = 0
         self.opens.set()
 
     async def ask(self, receipt: str, currency: str, klass: str) -> Result:
         self.asked.append(receipt)
+        if len(self.asked) == self.limited_at:
+            raise RateLimited(retry_after=2)
         await self.opens.wait()
         return self.said
 
@@ -88,6 +92,29 @@ async def test_a_batch_has_its_size_and_asks_for_eight_at_once(organization: Org
     rest = await ActivityEnvironment().run(imports.import_batch, request.model_copy(update={"claim": uuid4()}))
     assert [(done.tally.processed, done.is_last) for done in (first, rest)] == [(10, False), (2, True)]
     assert len(etsy.asked) == len(set(etsy.asked)) == 12
+
+
+async def test_a_limit_in_the_middle_of_a_batch_begins_no_other_and_loses_no_answer(organization: Organization) -> None:
+    imports, etsy = importing(organization, Refusal("invalid_receipt"))
+    store_id = await organization.store()
+    for number in range(12):
+        await organization.receipt(store_id, f"r-{number}", due=True)
+    etsy.opens.clear()
+    etsy.limited_at = 8
+    batch = OrderBatch(store_id=store_id, run_id=uuid4(), claim=uuid4())
+    running = asyncio.create_task(ActivityEnvironment().run(imports.import_batch, batch))
+
+    def busy() -> None:
+        assert len(etsy.asked) >= 8
+
+    await eventually(busy, 30)
+    etsy.opens.set()
+    with pytest.raises(ApplicationError) as postponed:
+        await running
+    assert (postponed.value.type, len(etsy.asked)) == ("RateLimited", 8)
+    rows = await organization.rows("SELECT receipt, status, claim FROM sync_logs WHERE store_id = :id", id=store_id)
+    assert {row.receipt for row in rows if row.status == "failed"} == set(etsy.asked[:7])
+    assert {row.claim for row in rows if row.status == "pending"} == {None}
 
 
 async def test_a_run_that_broke_off_has_failed_and_one_without_work_tells_nothing(organization: Organization) -> None:
