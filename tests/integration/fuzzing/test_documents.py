@@ -11,6 +11,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -31,6 +32,8 @@ BODIES = {
     "not a number": b'{"name": NaN}',
     "nothing": b"",
 }
+# Claims of callers with less than the fuzzer's own token, which has every role; None has no token.
+ROLES: dict[str, dict[str, Any] | None] = {"nobody": None, "seller": {}, "reader": {"roles": ["reader"]}}
 TYPES = ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x"]
 
 
@@ -62,6 +65,27 @@ async def test_bodies_that_are_no_json_of_ours_are_refused_by_every_operation(
                 answer = await http.request(method, url, content=b'{"name": 1}', headers={"Content-Type": media})
                 assert str(answer.status_code) in promised, (media, method, path, answer.text)
                 assert 400 <= answer.status_code < 500, (media, method, path, answer.text)
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("context", sorted(MOUNTS))
+async def test_whoever_asks_gets_an_answer_that_is_promised(
+    service: RunningService, caller: Caller, context: str, role: str
+) -> None:
+    place, claims = MOUNTS[context], ROLES[role]
+    token = None if claims is None else service.access_token(UUID(str(caller.known["path.user_id"])), **claims)
+    headers = {} if token is None else bearer(token)
+    async with httpx.AsyncClient(base_url=service.api_url, headers=headers, timeout=30) as http:
+        document = (await http.get(f"{place}/openapi.json")).json()
+        seen = set()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if path.endswith(("/stream", "/disconnect/{user_id}")):
+                    continue
+                answer = await http.request(method.upper(), place + _filled(path, caller))
+                assert str(answer.status_code) in operation["responses"], (method, path, answer.text)
+                seen.add(answer.status_code)
+    assert seen & ({401} if token is None else {200, 403, 404})
 
 
 def _with_bodies(document: dict[str, Any]) -> list[tuple[str, str, Collection[str]]]:
