@@ -20,7 +20,7 @@ from db.bridge import batches, children, letters, pages, record_state, records
 from db.bridge.batches import Work
 from db.bridge.children import Wait
 from db.bridge.pages import Claimed, Done
-from db.bridge.record_state import Told
+from db.bridge.record_state import NOTHING_TOLD, Told
 from domain.pipeline.key_sets import packed, unpacked
 from domain.pipeline.metrics import Metrics
 from domain.pipeline.watermark import mark
@@ -73,6 +73,8 @@ class Outcomes:
         rows = verdict.examined.page.rows
         new = verdict.outcome.rows("insert") & ~rows.key.is_in(verdict.revived.implode())
         which = self.told & (~new if over else new)
+        if not which.any():
+            return NOTHING_TOLD
         frame = pl.DataFrame([rows.key.alias("key"), rows.data.alias("data"), rows.rowversion.alias("rowversion")])
         found = frame.with_row_index("row").filter(which).sort("key")
         return Told(

@@ -65,6 +65,8 @@ class Told:
     target_uids: Sequence[str | None]
 
 
+NOTHING_TOLD: Final = Told(b"", b"", (), b"", ())
+
 # Of the rows of a page that hardly changed a hundredth comes back, of new ones nothing. Columns are one value each: as
 # arrays they would cost the driver more than the look-up costs the server. OFFSET 0 keeps the planner, which may know
 # nothing of the table yet, from beginning with all rows of the entity.

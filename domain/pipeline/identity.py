@@ -63,7 +63,7 @@ def keys(table: Table, fields: Mapping[str, str], of: str, entity: Entity, sourc
     else:
         prefix = hash_v2.netstring(source.name) + hash_v2.netstring(of)
         texts = hash_v2.canonical(table, fields, f"v2{prefix}")
-    digests = pl.Series([xxhash.xxh3_128_digest(text) for text in texts], dtype=pl.Binary)
+    digests = pl.Series([xxhash.xxh3_128_digest(text) for text in _listed(texts)], dtype=pl.Binary)
     return digests.to_frame("key").select(pl.when(_sound(table, fields)).then("key")).to_series()
 
 
@@ -81,7 +81,7 @@ def _data(table: Table, entity: Entity, parents: Mapping[str, pl.Series]) -> pl.
     else:
         own = set(table.columns) - {entity.rowversion.field, *entity.bookkeeping, *ADDED}
         texts = _with_parents(hash_v2.canonical(table, {name: name for name in own}, "v2"), parents)
-    return pl.Series([blake3(text.encode()).digest() for text in texts], dtype=pl.Binary)
+    return pl.Series([blake3(text.encode()).digest() for text in _listed(texts)], dtype=pl.Binary)
 
 
 def _with_parents(texts: pl.Series, parents: Mapping[str, pl.Series]) -> pl.Series:
@@ -89,6 +89,11 @@ def _with_parents(texts: pl.Series, parents: Mapping[str, pl.Series]) -> pl.Seri
     for ref, key in sorted(parents.items()):
         texts = texts + f">{hash_v2.netstring(ref)}" + key.bin.encode("hex").fill_null("")
     return texts
+
+
+def _listed(texts: Iterable[str]) -> Iterable[str]:
+    """A series gives its values out one by one at the cost of a hash each."""
+    return texts.to_list() if isinstance(texts, pl.Series) else texts
 
 
 def _no_key(field: str) -> tuple[Stage, str, str]:

@@ -129,3 +129,14 @@ def test_no_text_raises(text: str, zones: Zones) -> None:
 
 def test_nothing_stays_nothing() -> None:
     assert parsed(pl.Series([None, "2025-12-08"]), "ymd", AS_WRITTEN)["text"].to_list() == [None, "2025-12-08"]
+
+
+ALMOST = st.from_regex(r"2025-(0[1-9]|1[0-9])-[0-3][0-9][ T][0-2][0-9]:30:[0-6]5( |\.5|Z)?", fullmatch=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(ALMOST))
+def test_columns_that_are_written_alike_are_read_as_their_cells_are(texts: list[str]) -> None:
+    """What is read at once, because nothing has to be taken apart, is what each text is read as by itself."""
+    column = parsed(pl.Series(texts, dtype=pl.String), "ymd", AS_WRITTEN).rows()
+    assert column == [parsed(pl.Series([text, "2025.1.2"]), "ymd", AS_WRITTEN).row(0) for text in texts]
