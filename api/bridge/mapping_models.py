@@ -43,7 +43,7 @@ def _default(value: str | int | bool) -> str | int | bool:
 
 # Checked as one: a union of checked types would name its checks in the error.
 DefaultValue = Annotated[StrictStr | StrictInt | StrictBool, AfterValidator(_default)]
-_WRITTEN: Final = {"type": "string", "pattern": r"^[+-]?[0-9]{1,50}(\.[0-9]{1,50})?$"}
+_WRITTEN: Final = {"type": "string", "pattern": r"^[+-]?[0-9]{1,50}(\.[0-9]{1,50})?([eE][+-]?[0-9]{1,3})?$"}
 Bound = Annotated[
     Decimal, Field(max_digits=100, decimal_places=50), WithJsonSchema({"anyOf": [{"type": "number"}, _WRITTEN]})
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from api.bridge.mapping_models import MinRule
 from tests.helpers.bridge_api import bridge_app
 
 DOCUMENT: dict[str, Any] = bridge_app().openapi()
@@ -37,3 +39,11 @@ def test_every_operation_has_an_id_of_its_own() -> None:
 
 def test_no_default_validation_model_is_left() -> None:
     assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+@pytest.mark.parametrize("given", ["-1.09e+38", "1E49", "12.50", 3, 0.5])
+def test_a_bound_is_shown_as_the_document_says(given: object) -> None:
+    value = DOCUMENT["components"]["schemas"]["MinRule"]["properties"]["value"]
+    [written] = [form for form in value["anyOf"] if "pattern" in form]
+    shown = MinRule.model_validate({"type": "min", "value": given}).model_dump(mode="json")["value"]
+    assert re.search(written["pattern"], shown)
