@@ -81,7 +81,7 @@ def show_addresses(console: Console, service: RunningService, user_id: UUID) -> 
         ("CardTrader simulator", f"{service.simulator_url}/control/limits"),
         ("Receiver of call-backs", f"{service.callbacks_url}/control/main/received"),
     ):
-        console.print(f"{name:<22}{address}", soft_wrap=True)
+        console.print(f"{name:<24}{address}", soft_wrap=True)
     console.print("\nTry in another terminal:\n")
     for line in _commands(service, user_id):
         console.print(f"  {line}", soft_wrap=True, markup=False)
