@@ -48,8 +48,8 @@ class Examined:
 
     @cached_property
     def keys(self) -> bytes:
-        """The distinct keys of all rows, packed."""
-        return self.recalled.keys + key_sets.packed(self.page.keys.to_list())
+        """The distinct keys of all rows, packed, in order."""
+        return key_sets.in_order(self.recalled.keys + key_sets.packed(self.page.keys.to_list()))
 
     @property
     def is_at_odds(self) -> bool:

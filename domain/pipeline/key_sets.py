@@ -17,6 +17,11 @@ def packed(keys: Iterable[bytes]) -> bytes:
     return b"".join(keys)
 
 
+def in_order(keys: bytes) -> bytes:
+    """The same keys as the database orders them: what is looked up so is found on pages that were just read."""
+    return np.sort(np.frombuffer(keys, f"S{KEY_BYTES}")).tobytes()
+
+
 def absent(keys: bytes, among: bytes) -> list[bytes]:
     """The distinct keys that are not `among` the others, in no particular order."""
     pairs = np.frombuffer(among + keys, dtype=_HALVES)
