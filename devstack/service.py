@@ -23,8 +23,9 @@ from uuid import UUID
 
 from devstack.errors import NotReadyError
 from devstack.keys import DevelopmentKeys, mint_token
-from devstack.ports import LOOPBACK, free_port, is_free
+from devstack.ports import LOOPBACK, free_port
 from devstack.process import Command, ManagedProcess, run_to_end
+from devstack.receiving import start_receiver
 from devstack.simulators.apismith.erp import Sizes
 from devstack.simulators.cardtrader.generator import default_blueprints
 from devstack.simulators.catalogue import build_catalogue
@@ -37,7 +38,6 @@ _TOKEN_LIFETIME: Final = timedelta(days=1)
 _SIMULATOR_SECONDS: Final = 300.0
 _WORKER_GRACE_SECONDS: Final = 30.0
 _NEIGHBOURS: Final = ("apismith", "schedulehub")
-_USUAL_RECEIVER: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,6 @@ class _Starter:
         self._simulator_port = options.simulator_port or free_port()
         self._api_port = options.api_port or free_port()
         self._neighbours = {} if options.erp is None else {name: _at(free_port()) for name in _NEIGHBOURS}
-        self._receiver_port = _receiver_port() if options.callbacks else None
         self._environment = self._settings()
         self._processes: dict[str, ManagedProcess] = {}
 
@@ -138,16 +137,15 @@ class _Starter:
         neighbours = {name: self._spawn(name, self._neighbour(name)) for name in self._neighbours}
         build_catalogue(self._environment["CATALOG_URL"], default_blueprints(self._options.products))
         self._migrate()
-        if self._receiver_port is not None:
-            receiver = ("-m", "devstack.simulators.callbacks", "--port", str(self._receiver_port))
-            neighbours["callbacks"] = self._spawn("callbacks", receiver)
+        if self._options.callbacks:
+            _, url = start_receiver(self._receiver)
+            self._environment |= {**_call_backs_to(url), **self._options.variables}
         api = self._spawn("api", ("-m", "cli", "api", "--port", str(self._api_port)))
         for name, queues in self._options.workers.items():
             self._spawn(name, ("-m", "cli", "worker", *(part for queue in queues for part in ("--queue", queue))))
         self._wait(simulator, f"{self._simulator_url}/control/health", _SIMULATOR_SECONDS)
         for name, process in neighbours.items():
-            place = self._neighbours.get(name) or self._environment["CALLBACK_RECEIVER_URL"]
-            self._wait(process, f"{place}/control/health", _SIMULATOR_SECONDS)
+            self._wait(process, f"{self._neighbours[name]}/control/health", _SIMULATOR_SECONDS)
         self._wait(api, f"{self._api_url}/health/ready", READY_SECONDS)
         return RunningService(self._api_url, self._simulator_url, self._environment, self._keys, self._processes)
 
@@ -173,7 +171,6 @@ class _Starter:
             **{f"{name}_TOKEN".upper(): STATIC_TOKEN for name in self._neighbours},
             "MOCK_API_BASE_URL": f"{self._api_url}/marketplace",
             **({} if self._options.sweeps else {"RECONCILE_INTERVAL_HOURS": "0", "ORDER_SWEEP_SECONDS": "0"}),
-            **({} if self._receiver_port is None else _call_backs_to(self._receiver_port)),
             **self._options.variables,
         }
 
@@ -191,6 +188,9 @@ class _Starter:
         rows = [part for table, size in sizes for part in (f"--{table.replace('_', '-')}", str(size))]
         return (*place, "--seed", str(self._options.seed), *rows)
 
+    def _receiver(self, port: int) -> ManagedProcess:
+        return self._spawn("callbacks", ("-m", "devstack.simulators.callbacks", "--port", str(port)))
+
     def _migrate(self) -> None:
         argv = (sys.executable, "-m", "cli", "migrate")
         run_to_end(Command("migrate", argv, self._stack.run_dir, environment={**os.environ, **self._environment}))
@@ -205,14 +205,10 @@ class _Starter:
         process.wait_ready(lambda: _answers(url, self._processes.values()), deadline)
 
 
-def _receiver_port() -> int:
-    return _USUAL_RECEIVER if is_free(_USUAL_RECEIVER) else free_port()
-
-
-def _call_backs_to(port: int) -> dict[str, str]:
+def _call_backs_to(url: str) -> dict[str, str]:
     """Settings of a service that may call this machine back, and does not take minutes for it."""
     return {
-        "CALLBACK_RECEIVER_URL": _at(port),
+        "CALLBACK_RECEIVER_URL": url,
         "CALLBACK_ALLOW_LOOPBACK": "true",
         "CALLBACK_RETRY_SCHEDULE": "2s,5s,10s",
         "RECEIPT_RETRY_SCHEDULE": "5s,30s,5m",

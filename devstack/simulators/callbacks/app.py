@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import msgspec
 from starlette.applications import Starlette
@@ -36,7 +37,7 @@ def create_app(receiver: Receiver) -> Starlette:
         return JSONResponse({"ok": True})
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "pid": os.getpid()})
 
     return Starlette(
         routes=[
