@@ -8,6 +8,7 @@ import msgspec
 import uvicorn
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .faults import FaultSpec, FaultState
 from .gate import CONTROL, PREFIX, Doors, Gate, json_response
@@ -28,9 +29,8 @@ def build(title: str, doors: Doors, api: APIRouter, control: APIRouter) -> ASGIA
 
 def serve(app: ASGIApp, doors: Doors, port: int) -> None:
     """On loopback, until a signal."""
-    config = uvicorn.Config(
-        app, "127.0.0.1", port, http=doors.connections.protocol(), access_log=False, log_level="critical"
-    )
+    protocol = doors.connections.protocol(HttpToolsProtocol)
+    config = uvicorn.Config(app, "127.0.0.1", port, http=protocol, access_log=False, log_level="critical")
     uvicorn.Server(config).run()
 
 
