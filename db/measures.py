@@ -15,7 +15,6 @@ from db.session import Database
 
 _KINDS: Final = frozenset({"select", "insert", "update", "delete", "with", "copy"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
-_BEGAN: Final = "began"
 
 
 def measure_database(meter: Meter, database: Database, *, pool: str) -> None:
@@ -46,11 +45,14 @@ def _time_statements(meter: Meter, engine: Engine) -> None:
         explicit_bucket_boundaries_advisory=_BUCKETS,
     )
 
+    # Of this meter alone: two applications may measure one engine.
+    beginning = object()
+
     def began(connection: Any, *_statement: Any) -> None:
-        connection.info[_BEGAN] = time.perf_counter()
+        connection.info[beginning] = time.perf_counter()
 
     def ended(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        took.record(time.perf_counter() - connection.info.pop(_BEGAN), _labels(statement))
+        took.record(time.perf_counter() - connection.info.pop(beginning), _labels(statement))
 
     event.listen(engine, "before_cursor_execute", began)
     event.listen(engine, "after_cursor_execute", ended)
