@@ -157,10 +157,11 @@ async def test_a_worker_that_is_gone_is_replaced(site: Site, shop: Shop, desk: D
             held = await hung_chunk(site, shop)
             gone = site.processes["worker-bulk"]
             gone.kill()
-        assert f"{gone.pid}@" in await operator.types("temporal task-queue describe")
-        assert f"{gone.pid}@" in await operator.types("temporal worker list")
-        assert held.activity_id in await operator.types("temporal workflow describe")
-        site.processes["worker-bulk"] = site.stack.respawn(gone)
+        try:
+            assert f"{gone.pid}@" in await operator.types("temporal task-queue describe")
+            assert held.activity_id in await operator.types("temporal workflow describe")
+        finally:
+            site.processes["worker-bulk"] = site.stack.respawn(gone)
         assert "healthy" in await operator.types("python -m cli worker-health")
         assert "Sync completed" in await operator.types("python -m cli sync progress")
         assert "ActivityTaskStarted" in await operator.types("temporal workflow show")

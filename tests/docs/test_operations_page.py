@@ -23,7 +23,7 @@ WANTED = (
     *("temporal workflow describe", "temporal workflow show", "temporal workflow stack", "temporal batch list"),
     *("temporal schedule toggle -s brx-reconcile --pause", "temporal schedule toggle -s brx-reconcile --unpause"),
     *("temporal schedule trigger", "temporal schedule backfill", "temporal schedule list"),
-    *("temporal task-queue describe", "temporal task-queue config set", "temporal worker list"),
+    *("temporal task-queue describe", "temporal task-queue config set"),
     *("temporal worker deployment set-current-version", "temporal worker deployment set-ramping-version"),
 )
 
