@@ -12,13 +12,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import policies
     from workflows.retention.contracts import RETENTION_WORKFLOW, Forgotten, Retention
-    from workflows.steps import Step
-    from workflows.task_queues import DEFAULT
+    from workflows.retention.steps import STEPS
 
-CONTEXTS = ("bridge", "cards")
-STEPS = {context: Step(f"forget_{context}", Retention, Forgotten, policies.FORGET, DEFAULT) for context in CONTEXTS}
 _FAIRNESS = "retention"
 
 

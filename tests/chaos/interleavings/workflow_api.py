@@ -57,7 +57,9 @@ _FUNCTIONS: Final[dict[str, Any]] = {
     "patched": lambda _: True,
     "deprecate_patch": _nothing,
     "all_handlers_finished": lambda: True,
-    "info": lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
+    "info": lambda: SimpleNamespace(
+        is_continue_as_new_suggested=lambda: False, is_target_worker_deployment_version_changed=lambda: False
+    ),
     "now": lambda: datetime.now().astimezone(),
     "logger": logging.getLogger("workflow"),
 }

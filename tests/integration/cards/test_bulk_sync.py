@@ -117,7 +117,7 @@ async def test_operator_reads_the_workflow_like_a_report(open_shop: OpenShop, te
     ids = [event.activity_task_scheduled_event_attributes.activity_id for event in events]
     assert {f"chunk-{number}" for number in range(8)} <= set(ids)
     summaries = [event.user_metadata.summary.data.decode() for event in events if event.HasField("user_metadata")]
-    assert '"chunk 8/8"' in summaries
+    assert '"chunk-7, 8 of 8"' in summaries
 
 
 async def test_sellers_do_not_see_each_other(open_shop: OpenShop) -> None:
