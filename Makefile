@@ -4,6 +4,8 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 LOCK := requirements.lock
+# One more than cores: a test waits for its servers a third of its time.
+PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo flow test coverage chaos fuzz check bench lock example histories pictures clean
@@ -20,11 +22,11 @@ demo: install ## start everything and run a bulk sync; ARGS="--products 200000 -
 flow: install ## orders in, call-backs out: five steps against the running demo; RECEIPTS=order-101,order-115
 	@"$(PY)" -m cli marketplace flow $(ARGS)
 
-test: install ## all tests, a process per core
-	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile
+test: install ## all tests, a process per core and one more
+	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile
 
 coverage: install ## the same with the branches they take
-	@"$(PY)" -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered
+	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile --cov --cov-report=term:skip-covered
 
 chaos: install ## random faults and seeded interleavings: make chaos SEEDS=100, or one again: make chaos SEED=17
 	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos

@@ -6,6 +6,8 @@ import hmac
 
 import pytest
 
+from api.cards import webhooks
+from api.cards.intake import SecretReplaced
 from tests.helpers.api import error_of
 from tests.helpers.api_seller import Seller
 from tests.helpers.webhooks import SECRET, item, outcomes, send, sign, stock, stocked, webhook
@@ -61,3 +63,13 @@ async def test_a_mebibyte_is_the_most(seller: Seller) -> None:
     most = small + b" " * (2**20 - len(small))
     assert (await send(seller, most)).status_code == 200
     assert error_of(await send(seller, most + b" "), 413)["code"] == "PAYLOAD_TOO_LARGE"
+
+
+async def test_a_secret_that_is_replaced_at_every_look_refuses_the_webhook(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def replaced(*_: object) -> bool:
+        raise SecretReplaced
+
+    monkeypatch.setattr(webhooks, "take_in", replaced)
+    assert error_of(await send(seller, BODY), 401)["code"] == "WEBHOOK_VALIDATION_ERROR"
