@@ -4,7 +4,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 LOCK := requirements.lock
-# One more than cores: a test waits for its servers a third of its time.
+# One more than cores: a test waits for its servers a third of its time. In the order of the tree: the slowest first.
 PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
@@ -23,10 +23,10 @@ flow: install ## orders in, call-backs out: five steps against the running demo;
 	@"$(PY)" -m cli marketplace flow $(ARGS)
 
 test: install ## all tests, a process per core and one more
-	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile
+	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 coverage: install ## the same with the branches they take
-	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile --cov --cov-report=term:skip-covered
+	@"$(PY)" -m pytest -q --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 chaos: install ## random faults and seeded interleavings: make chaos SEEDS=100, or one again: make chaos SEED=17
 	@CHAOS_SEEDS=$(or $(SEEDS),20) CHAOS_SEED=$(SEED) "$(PY)" -m pytest -q tests/chaos
